@@ -1,0 +1,41 @@
+"""Dialects as data, and lifted programs written in them."""
+
+from .definition import Dialect, Hints, OpDefinition, no_attributes
+from .graph import (
+    Argument,
+    ArrayValue,
+    ConstantValue,
+    IndexScalar,
+    Node,
+    Operation,
+    Result,
+    Step,
+    TensorLoop,
+    TensorProgram,
+    Update,
+    postorder,
+)
+from .types import Attributes, AttributeValue, TensorType, attribute
+
+__all__ = [
+    "Argument",
+    "ArrayValue",
+    "AttributeValue",
+    "Attributes",
+    "ConstantValue",
+    "Dialect",
+    "Hints",
+    "IndexScalar",
+    "Node",
+    "OpDefinition",
+    "Operation",
+    "Result",
+    "Step",
+    "TensorLoop",
+    "TensorProgram",
+    "TensorType",
+    "Update",
+    "attribute",
+    "no_attributes",
+    "postorder",
+]
