@@ -39,7 +39,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class SequentialLoop:
-    """A loop that stays, from `max(lower)` up to `min(upper)`, exclusive; a dependence keeps it (`reason`)."""
+    """A loop that stays, from `max(lower)` to `min(upper)`, exclusive; `reason` names the dependence."""
 
     iv: str
     lower: tuple[Affine, ...]
