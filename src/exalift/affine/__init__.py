@@ -17,7 +17,9 @@ from .functions import FUNCTIONS, Function, Kind
 from .guards import ALWAYS, NEVER, Constraint, Guard
 from .index_notation import Formula
 from .ir import Array, Assign, If, Loop, Program, Role, Size, Statement
+from .printer import print_expression, print_program
 from .regions import Region, RegionProgram, RegionStep, SequentialLoop
+from .verifier import verify_program
 
 __all__ = [
     "ALWAYS",
@@ -53,4 +55,7 @@ __all__ = [
     "Size",
     "Statement",
     "children",
+    "print_expression",
+    "print_program",
+    "verify_program",
 ]
