@@ -19,6 +19,7 @@ from .index_notation import Formula
 from .ir import Array, Assign, If, Loop, Program, Role, Size, Statement
 from .printer import print_expression, print_program
 from .regions import Region, RegionProgram, RegionStep, SequentialLoop
+from .traversal import fold, free_symbols, loads, nodes, rewrite, substitute, with_children
 from .verifier import verify_program
 
 __all__ = [
@@ -55,7 +56,14 @@ __all__ = [
     "Size",
     "Statement",
     "children",
+    "fold",
+    "free_symbols",
+    "loads",
+    "nodes",
     "print_expression",
     "print_program",
+    "rewrite",
+    "substitute",
     "verify_program",
+    "with_children",
 ]
