@@ -37,7 +37,7 @@ def fold(expression: Expression, combine: Callable[[Expression, tuple[T, ...]], 
             results[id(node)] = combine(node, tuple(results[id(child)] for child in below))
         else:
             stack.append((node, True))
-            stack.extend((child, False) for child in below)
+            stack.extend((child, False) for child in reversed(below))
     return results[id(expression)]
 
 
@@ -112,16 +112,16 @@ def free_symbols(expression: Expression) -> frozenset[str]:
     """The symbols that occur, without the axes that a `Reduce` inside binds."""
 
     def combine(node: Expression, below: tuple[frozenset[str], ...]) -> frozenset[str]:
-        names: frozenset[str] = frozenset().union(*below)
+        names: frozenset[str] = frozenset[str]().union(*below)
         match node:
             case IndexValue(index=index):
                 return index.names
             case GuardValue(guard=guard):
                 return guard.names
             case Load(indices=indices):
-                return frozenset().union(*(index.names for index in indices))
+                return frozenset[str]().union(*(index.names for index in indices))
             case Reduce(axes=axes, guard=guard):
-                extents = frozenset().union(*(axis.extent.names for axis in axes))
+                extents = frozenset[str]().union(*(axis.extent.names for axis in axes))
                 return (names | guard.names | extents) - {axis.name for axis in axes}
             case _:
                 return names
