@@ -1,1 +1,22 @@
-"""algebra."""
+"""Scalar algebras in which programs, formulas and lifted programs are run."""
+
+from .integers import apply_integer, integer_identity, truncating_divide, truncating_remainder, wrap_integer
+from .machine import Machine
+from .prime_field import PRIME, PrimeField
+from .protocol import Algebra, Truth, Values
+from .rational import Rational
+
+__all__ = [
+    "PRIME",
+    "Algebra",
+    "Machine",
+    "PrimeField",
+    "Rational",
+    "Truth",
+    "Values",
+    "apply_integer",
+    "integer_identity",
+    "truncating_divide",
+    "truncating_remainder",
+    "wrap_integer",
+]
