@@ -1,0 +1,75 @@
+# Exalift: `make demo` shows it at work, `make test` checks it. Both set everything up on their own.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+export MPLBACKEND := Agg
+
+.PHONY: demo test lint fuzz bench system clean distclean help
+
+help:
+	@echo "make demo    install, lift examples/*.c, compare with gcc, draw out/demo.png"
+	@echo "make test    install what the tests need, lint, type-check and run them"
+	@echo "make fuzz    thousands of random programs against gcc (long)"
+	@echo "make bench   the whole suite in benchmarks/kernels (long)"
+	@echo "make clean   remove what was built and drawn; distclean also the environment"
+
+demo: $(VENV)/.installed
+	@mkdir -p out
+	@$(BIN)/exalift bench examples --compilers gcc --chart out/demo.png
+
+test: system lint
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-for-tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+fuzz: $(VENV)/.installed-for-tests
+	@$(BIN)/python -m pytest -m slow -k fuzz
+
+bench: $(VENV)/.installed system
+	@mkdir -p out
+	@$(BIN)/exalift bench benchmarks/kernels --compilers gcc,clang,polly --json out/bench.json --chart out/bench.png
+
+# The environment. A stamp says what is in it, so that a second run has nothing to do.
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing exalift into $(VENV) (a few minutes the first time)"
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-for-tests: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing exalift and what its tests need into $(VENV)"
+	@$(PIP) install -c constraints.txt -e '.[test]'
+	@touch $@ $(VENV)/.installed
+
+# Compilers that some tests compare with. Without them those tests skip and say so.
+system:
+	@command -v gcc >/dev/null || echo "gcc is needed (Debian: apt-get install gcc libc6-dev)" >&2
+	@if ! command -v clang-19 >/dev/null || ! ls /usr/lib/llvm-19/lib/LLVMPolly.so >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing clang-19 and libpolly-19-dev"; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+				apt-get install -y -qq --no-install-recommends clang-19 libpolly-19-dev >/dev/null \
+				|| echo "could not install clang-19 and libpolly-19-dev; what needs them is skipped" >&2; \
+		else \
+			echo "for every test, install clang-19 and libpolly-19-dev (Debian: apt-get install clang-19 libpolly-19-dev)" >&2; \
+		fi; \
+	fi
+
+clean:
+	rm -rf out build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) src/*.egg-info
