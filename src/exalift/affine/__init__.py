@@ -1,6 +1,8 @@
 """Affine programs: IR, algebras, domains, dependences, regions."""
 
 from .affine_expression import Affine, Atom, FloorDiv
+from .evaluate import evaluate, guard_mask
+from .evaluate_regions import evaluate_regions
 from .expressions import (
     Apply,
     Axis,
@@ -16,6 +18,8 @@ from .expressions import (
 from .functions import FUNCTIONS, Function, Kind
 from .guards import ALWAYS, NEVER, Constraint, Guard
 from .index_notation import Formula
+from .inputs import bind_arrays, bind_sizes
+from .interpreter import interpret
 from .ir import Array, Assign, If, Loop, Program, Role, Size, Statement
 from .printer import print_expression, print_program
 from .regions import Region, RegionProgram, RegionStep, SequentialLoop
@@ -55,9 +59,15 @@ __all__ = [
     "SequentialLoop",
     "Size",
     "Statement",
+    "bind_arrays",
+    "bind_sizes",
     "children",
+    "evaluate",
+    "evaluate_regions",
     "fold",
     "free_symbols",
+    "guard_mask",
+    "interpret",
     "loads",
     "nodes",
     "print_expression",

@@ -1,6 +1,7 @@
 """Dialects as data, and lifted programs written in them."""
 
 from .definition import Dialect, Hints, OpDefinition, no_attributes
+from .evaluate import evaluate_node, evaluate_program
 from .graph import (
     Argument,
     ArrayValue,
@@ -36,6 +37,8 @@ __all__ = [
     "TensorType",
     "Update",
     "attribute",
+    "evaluate_node",
+    "evaluate_program",
     "no_attributes",
     "postorder",
 ]
