@@ -1,1 +1,53 @@
-"""stablehlo."""
+"""StableHLO: its ops as definitions, builders for them, and lifted programs printed as modules."""
+
+from .build import (
+    apply_function,
+    broadcast,
+    build,
+    compare,
+    concatenate,
+    constant,
+    convert,
+    dot_general,
+    dynamic_slice,
+    dynamic_update_slice,
+    index_scalar,
+    iota,
+    op,
+    pad,
+    reduce,
+    reshape,
+    reverse,
+    slice_,
+    splat,
+    transpose,
+)
+from .dialect import STABLEHLO, ops_without_formula
+from .registry import RegisteredOp, registered_ops
+
+__all__ = [
+    "STABLEHLO",
+    "RegisteredOp",
+    "apply_function",
+    "broadcast",
+    "build",
+    "compare",
+    "concatenate",
+    "constant",
+    "convert",
+    "dot_general",
+    "dynamic_slice",
+    "dynamic_update_slice",
+    "index_scalar",
+    "iota",
+    "op",
+    "ops_without_formula",
+    "pad",
+    "reduce",
+    "registered_ops",
+    "reshape",
+    "reverse",
+    "slice_",
+    "splat",
+    "transpose",
+]

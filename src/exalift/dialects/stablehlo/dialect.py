@@ -1,0 +1,35 @@
+"""The dialect `stablehlo`: all definitions, and what the registered grammar has beyond them."""
+
+from __future__ import annotations
+
+from ..definition import Dialect
+from . import (
+    contractions,
+    convolution,
+    dynamic_slicing,
+    elementwise,
+    reductions,
+    shaping,
+    slicing,
+)
+from .registry import registered_ops
+
+STABLEHLO = Dialect(
+    "stablehlo",
+    (
+        *elementwise.DEFINITIONS,
+        *shaping.DEFINITIONS,
+        *slicing.DEFINITIONS,
+        *dynamic_slicing.DEFINITIONS,
+        *reductions.DEFINITIONS,
+        *contractions.DEFINITIONS,
+        *convolution.DEFINITIONS,
+    ),
+)
+
+
+def ops_without_formula() -> tuple[str, ...]:
+    """The registered StableHLO ops that no definition covers, by name; `stablehlo.constant` is not one
+    of them, since `ConstantValue` leaves are it, nor are `while` and `return`, which are `TensorLoop`."""
+    covered = {"stablehlo.constant", "stablehlo.while", "stablehlo.return"} | set(STABLEHLO.by_name)
+    return tuple(n for n in registered_ops() if n.startswith("stablehlo.") and n not in covered)
