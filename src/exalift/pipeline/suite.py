@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exalift.base import UsageError
 
-from .inputs import InputRules
+from exalift.reference import InputRules
 
 SCHEMA = 1
 
