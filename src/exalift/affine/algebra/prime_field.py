@@ -196,11 +196,8 @@ class PrimeField:
     def cast(self, value: Values, source: DType, target: DType) -> Values:
         if not source.is_float:
             if target.is_float:
-                return (
-                    np.asarray((value.astype(object) % PRIME).astype(np.int64))
-                    if source is DType.UI64
-                    else np.asarray(value.astype(np.int64) % PRIME)
-                )
+                wide = np.uint64 if source is DType.UI64 else np.int64
+                return np.asarray(np.remainder(value.astype(wide), wide(PRIME)), np.int64)
             return cast_integer(value, target)
         if target.is_float:
             return value
