@@ -1,0 +1,302 @@
+"""From regions to a lifted program: every region solved, confirmed elsewhere, and assembled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from exalift.affine import (
+    Affine,
+    Array,
+    Constraint,
+    Formula,
+    Guard,
+    Region,
+    RegionProgram,
+    RegionStep,
+    SequentialLoop,
+)
+from exalift.affine.algebra import PrimeField
+from exalift.base import VerificationError
+from exalift.dialects import (
+    Argument,
+    Dialect,
+    Node,
+    Operation,
+    Result,
+    Step,
+    TensorLoop,
+    TensorProgram,
+    TensorType,
+    Update,
+    evaluate_node,
+    postorder,
+)
+
+from .bank import Bank
+from .environment import Environment, choose_sizes
+from .sequential import peel
+from .solver import Effort, Solver
+from .splits import IterationRange, Scope, write_back
+from .static_checks import SizeLimit
+from .statistics import Statistics
+
+_ENVIRONMENTS = 4
+"""How many environments are tried before a region is split into loops."""
+
+_NOMINAL = 100
+"""What a size is taken to be where limits and costs need a number and none is known."""
+
+_GROWTH = 4
+"""An intermediate has at most so many times the elements of the largest array."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionProgress:
+    """Where the search is: region `number` of `total`, and what the current goal has come to."""
+
+    number: int
+    total: int
+    lines: tuple[int, int]
+    level: int
+    candidates: int
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class LiftOptions:
+    """budget_s: seconds for the whole function. attempt: start from other environments than before
+    (for programs that a check refuted). sizes: real sizes, for limits and costs."""
+
+    budget_s: float = 60.0
+    attempt: int = 0
+    seed: int = 0
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    progress: Callable[[RegionProgress], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegionReport:
+    """What became of one region. `residual_loops` counts the loops added because it did not lift whole."""
+
+    array: str
+    lines: tuple[int, int]
+    ops: tuple[str, ...]
+    residual_loops: int
+    statistics: Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class LiftedRegions:
+    """The lifted program (all parameters as arguments) and a report for every region, in order."""
+
+    program: TensorProgram
+    reports: tuple[RegionReport, ...]
+
+
+def lift_regions(
+    program: RegionProgram, dialect: Dialect, options: LiftOptions | None = None
+) -> LiftedRegions:
+    """The program with every region as a graph of the dialect's ops.
+
+    A region that is not solved within the budget, or whose solutions are all refuted at other
+    sizes, stays as loops around smaller regions. Raises VerificationError where a single element
+    cannot be computed in the dialect.
+    """
+    return _Lift(program, dialect, options or LiftOptions()).run()
+
+
+class _Lift:
+    def __init__(self, program: RegionProgram, dialect: Dialect, options: LiftOptions) -> None:
+        self.program = program
+        self.dialect = dialect
+        self.options = options
+        self.arrays: dict[str, Array] = {array.name: array for array in program.arrays}
+        self.deadline = time.monotonic() + options.budget_s
+        self.solvers: dict[tuple[tuple[IterationRange, ...], int], Solver | None] = {}
+        self.reports: list[RegionReport] = []
+        self.fresh = 0
+        self.number = 0
+        self.total = _count(program.body)
+        source = program.source
+        self.nominal = {
+            size.name: options.sizes.get(size.name, size.value or _NOMINAL) for size in source.sizes
+        }
+        minimum = (Constraint(Affine.symbol(s.name) - s.minimum) for s in source.sizes)
+        self.context = source.constraints & Guard.of(*minimum)
+        shapes = [TensorType(a.shape, a.dtype).at(self.nominal) for a in program.source.arrays]
+        largest = max((int(np.prod(shape, initial=1)) for shape in shapes), default=1)
+        self.limit = _GROWTH * max(largest, 64)
+
+    def run(self) -> LiftedRegions:
+        body = self.steps(self.program.body, ())
+        source = self.program.source
+        arguments = [self.arrays[n] for n in source.parameters if n in self.arrays]
+        names = {array.name for array in arguments}
+        others = [array for array in self.arrays.values() if array.name not in names]
+        results = [Result(name, holder, self.type(holder)) for name, holder in self.program.results]
+        if self.program.returned is not None:
+            returned = self.program.returned
+            results.insert(0, Result("return", returned, self.type(returned)))
+        lifted = TensorProgram(
+            source.name,
+            self.dialect.name,
+            tuple(size.name for size in source.sizes),
+            tuple(Argument(array.name, self.type(array.name)) for array in arguments),
+            tuple(Argument(array.name, self.type(array.name)) for array in others),
+            body,
+            tuple(results),
+        )
+        return LiftedRegions(lifted, tuple(self.reports))
+
+    def type(self, name: str) -> TensorType:
+        array = self.arrays[name]
+        return TensorType(array.shape, array.dtype)
+
+    def steps(self, steps: tuple[RegionStep, ...], loops: tuple[IterationRange, ...]) -> tuple[Step, ...]:
+        """The steps lifted; loops nest no deeper than those of the source."""
+        lifted: list[Step] = []
+        for step in steps:
+            match step:
+                case Region():
+                    lifted += self.region(step, loops)
+                case SequentialLoop(iv=iv, lower=lower, upper=upper):
+                    body = self.steps(step.body, (*loops, IterationRange(iv, lower, upper)))
+                    lifted.append(TensorLoop(iv, lower, upper, body, step.reason, step.span))
+        return tuple(lifted)
+
+    def region(self, region: Region, loops: tuple[IterationRange, ...]) -> list[Step]:
+        self.number += 1
+        started = time.monotonic()
+        effort = Effort(self.deadline, self._progress(region))
+        steps, ops = self._solve(region, loops, effort)
+        effort.statistics.seconds = time.monotonic() - started
+        residual = _loops(steps)
+        self.reports.append(RegionReport(region.array, region.lines, ops, residual, effort.statistics))
+        return steps
+
+    def _progress(self, region: Region) -> Callable[[int, int, float], None] | None:
+        report = self.options.progress
+        if report is None:
+            return None
+        number, total = self.number, self.total
+
+        def tell(level: int, candidates: int, _: float) -> None:
+            left = self.deadline - time.monotonic()
+            report(RegionProgress(number, total, region.lines, level, candidates, left))
+
+        return tell
+
+    def _solve(
+        self, region: Region, loops: tuple[IterationRange, ...], effort: Effort
+    ) -> tuple[list[Step], tuple[str, ...]]:
+        node = self._whole(region, loops, effort)
+        if node is not None:
+            return [Update(region.array, node, region.lines)], _ops(node)
+        return self._serial(region, loops, effort)
+
+    def _whole(self, region: Region, loops: tuple[IterationRange, ...], effort: Effort) -> Node | None:
+        """The region's graph, right in two environments; None where none was found."""
+        for number in range(self.options.attempt, self.options.attempt + _ENVIRONMENTS):
+            solver = self.solver(loops, number)
+            if solver is None:
+                return None
+            found = write_back(region, solver.scope)
+            if found is None:
+                return None
+            solution = solver.solve(found.goal, effort, found.split)
+            if solution is None:
+                return None
+            if self._confirmed(found.goal, solution.node, loops, number):
+                return solution.node
+        return None
+
+    def _confirmed(self, goal: Formula, node: Node, loops: tuple[IterationRange, ...], number: int) -> bool:
+        """Whether the graph has the goal's value in environments other than the one it was found in."""
+        for other in (number + 1, number + 2):
+            solver = self.solver(loops, other)
+            if solver is None:
+                continue
+            environment = solver.bank.environment
+            value = evaluate_node(node, solver.contents, environment.sizes, environment.algebra, self.dialect)
+            if not np.array_equal(value, solver.values(goal)):
+                return False
+        return True
+
+    def _serial(
+        self, region: Region, loops: tuple[IterationRange, ...], effort: Effort
+    ) -> tuple[list[Step], tuple[str, ...]]:
+        """The region as a loop around smaller ones, as far as needed."""
+        self.fresh += 1
+        # A last element must always be solved, whatever the budget: it takes milliseconds.
+        effort.deadline = max(effort.deadline, time.monotonic() + 5.0)
+        serialised = None if region.array not in self.arrays else peel(region, self.arrays, self.fresh)
+        if serialised is None:
+            raise VerificationError(
+                f"no ops of {self.dialect.name} compute an element of {region.array} (line {region.lines[0]})"
+            )
+        self.arrays.update({array.name: array for array in serialised.arrays})
+        self.solvers.clear()
+        return self._nested(serialised.steps, loops, effort)
+
+    def _nested(
+        self, steps: tuple[RegionStep, ...], loops: tuple[IterationRange, ...], effort: Effort
+    ) -> tuple[list[Step], tuple[str, ...]]:
+        lifted: list[Step] = []
+        ops: dict[str, None] = {}
+        for step in steps:
+            match step:
+                case Region():
+                    inner, names = self._solve(step, loops, effort)
+                    lifted += inner
+                case SequentialLoop(iv=iv, lower=lower, upper=upper):
+                    inside = (*loops, IterationRange(iv, lower, upper))
+                    inner, names = self._nested(step.body, inside, effort)
+                    lifted.append(TensorLoop(iv, lower, upper, tuple(inner), step.reason, step.span))
+            ops.update(dict.fromkeys(names))
+        return lifted, tuple(ops)
+
+    def solver(self, loops: tuple[IterationRange, ...], number: int) -> Solver | None:
+        """The solver for a place in the program, in environment `number`; None where no sizes fit."""
+        key = (loops, number)
+        if key not in self.solvers:
+            self.solvers[key] = self._make_solver(loops, number)
+        return self.solvers[key]
+
+    def _make_solver(self, loops: tuple[IterationRange, ...], number: int) -> Solver | None:
+        source = self.program.source
+        inside = [
+            Constraint(bound)
+            for loop in loops
+            for bound in (
+                *(Affine.symbol(loop.iv) - lower for lower in loop.lower),
+                *(upper - Affine.symbol(loop.iv) - 1 for upper in loop.upper),
+            )
+        ]
+        minimum = {
+            size.name: max(size.minimum, 4 + (3 * place + 2 * number) % 5)
+            for place, size in enumerate(source.sizes)
+        }
+        names = [size.name for size in source.sizes]
+        sizes = choose_sizes(names, [loop.iv for loop in loops], self.context & Guard.of(*inside), minimum)
+        environment = Environment(sizes, PrimeField(), self.options.seed + number)
+        types = {name: self.type(name) for name in self.arrays}
+        scope = Scope(types, loops, self.context, self.nominal, self.limit)
+        bank = Bank(environment, self.dialect, self.nominal, SizeLimit(self.limit))
+        return Solver(bank, scope)
+
+
+def _count(steps: tuple[RegionStep, ...]) -> int:
+    return sum(1 if isinstance(step, Region) else _count(step.body) for step in steps)
+
+
+def _loops(steps: list[Step] | tuple[Step, ...]) -> int:
+    return sum(1 + _loops(step.body) for step in steps if isinstance(step, TensorLoop))
+
+
+def _ops(node: Node) -> tuple[str, ...]:
+    names = (part.name for part in postorder(node) if isinstance(part, Operation))
+    return tuple(dict.fromkeys(name.split(".", 1)[1] for name in names))
