@@ -23,9 +23,18 @@ from .build import (
     transpose,
 )
 from .dialect import STABLEHLO, ops_without_formula
+from .mlir import (
+    PORTABLE_VERSION,
+    deserialize_portable,
+    interpret_module,
+    serialize_portable,
+    verify_module,
+)
+from .module import print_module
 from .registry import RegisteredOp, registered_ops
 
 __all__ = [
+    "PORTABLE_VERSION",
     "STABLEHLO",
     "RegisteredOp",
     "apply_function",
@@ -35,19 +44,24 @@ __all__ = [
     "concatenate",
     "constant",
     "convert",
+    "deserialize_portable",
     "dot_general",
     "dynamic_slice",
     "dynamic_update_slice",
     "index_scalar",
+    "interpret_module",
     "iota",
     "op",
     "ops_without_formula",
     "pad",
+    "print_module",
     "reduce",
     "registered_ops",
     "reshape",
     "reverse",
+    "serialize_portable",
     "slice_",
     "splat",
     "transpose",
+    "verify_module",
 ]

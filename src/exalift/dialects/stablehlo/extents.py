@@ -7,7 +7,7 @@ from fractions import Fraction
 from exalift.affine import Affine, FloorDiv
 
 
-def _bound(expression: Affine, upper: bool) -> tuple[dict[str, Fraction], Fraction]:
+def linear_bound(expression: Affine, upper: bool) -> tuple[dict[str, Fraction], Fraction]:
     """Linear terms and constant of a rational linear bound: floor(x/d) lies in [(x-d+1)/d, x/d]."""
     terms: dict[str, Fraction] = {}
     constant = Fraction(expression.constant)
@@ -18,7 +18,7 @@ def _bound(expression: Affine, upper: bool) -> tuple[dict[str, Fraction], Fracti
         assert isinstance(atom, FloorDiv)
         # Nesting of floor divisions is as deep as the source's own expressions, so recursion is short.
         from_above = upper == (coefficient > 0)
-        inner, inner_constant = _bound(atom.numerator, from_above)
+        inner, inner_constant = linear_bound(atom.numerator, from_above)
         slack = 0 if from_above else 1 - atom.denominator
         factor = Fraction(coefficient, atom.denominator)
         constant += factor * (inner_constant + slack)
@@ -29,7 +29,7 @@ def _bound(expression: Affine, upper: bool) -> tuple[dict[str, Fraction], Fracti
 
 def never_negative(expression: Affine) -> bool:
     """Whether the expression is provably >= 0 where every symbol is at least 1."""
-    terms, constant = _bound(expression, upper=False)
+    terms, constant = linear_bound(expression, upper=False)
     # The expression is an integer, so a bound above -1 is enough.
     return all(value >= 0 for value in terms.values()) and constant + sum(terms.values()) > -1
 
@@ -40,7 +40,7 @@ def negative_for_small_sizes_only(expression: Affine) -> bool:
     `N - 2` passes: a stencil's interior is empty or missing at sizes that are too small for it. Where
     concrete sizes turn out too small, printing says so. `N - M` does not pass, nor does `-1`.
     """
-    terms, constant = _bound(expression, upper=False)
+    terms, constant = linear_bound(expression, upper=False)
     if not terms or not any(terms.values()):
         return constant > -1
     return all(value >= 0 for value in terms.values())
