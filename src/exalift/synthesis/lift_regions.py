@@ -12,7 +12,6 @@ from exalift.affine import (
     Affine,
     Array,
     Constraint,
-    Formula,
     Guard,
     Region,
     RegionProgram,
@@ -32,7 +31,6 @@ from exalift.dialects import (
     TensorProgram,
     TensorType,
     Update,
-    evaluate_node,
     postorder,
 )
 
@@ -43,9 +41,13 @@ from .solver import Effort, Solver
 from .splits import IterationRange, Scope, write_back
 from .static_checks import SizeLimit
 from .statistics import Statistics
+from .witness import Witness
 
 _ENVIRONMENTS = 4
 """How many environments are tried before a region is split into loops."""
+
+_WITNESSES = 3
+"""How many other environments a solution must have the right value in."""
 
 _NOMINAL = 100
 """What a size is taken to be where limits and costs need a number and none is known."""
@@ -116,7 +118,7 @@ class _Lift:
         self.options = options
         self.arrays: dict[str, Array] = {array.name: array for array in program.arrays}
         self.deadline = time.monotonic() + options.budget_s
-        self.solvers: dict[tuple[tuple[IterationRange, ...], int], Solver | None] = {}
+        self.solvers: dict[tuple[tuple[IterationRange, ...], int], Solver] = {}
         self.reports: list[RegionReport] = []
         self.fresh = 0
         self.number = 0
@@ -199,32 +201,16 @@ class _Lift:
         return self._serial(region, loops, effort)
 
     def _whole(self, region: Region, loops: tuple[IterationRange, ...], effort: Effort) -> Node | None:
-        """The region's graph, right in two environments; None where none was found."""
+        """The region's graph, with the right value in several environments; None where none was found."""
         for number in range(self.options.attempt, self.options.attempt + _ENVIRONMENTS):
             solver = self.solver(loops, number)
-            if solver is None:
-                return None
             found = write_back(region, solver.scope)
             if found is None:
                 return None
             solution = solver.solve(found.goal, effort, found.split)
-            if solution is None:
-                return None
-            if self._confirmed(found.goal, solution.node, loops, number):
+            if solution is not None:
                 return solution.node
         return None
-
-    def _confirmed(self, goal: Formula, node: Node, loops: tuple[IterationRange, ...], number: int) -> bool:
-        """Whether the graph has the goal's value in environments other than the one it was found in."""
-        for other in (number + 1, number + 2):
-            solver = self.solver(loops, other)
-            if solver is None:
-                continue
-            environment = solver.bank.environment
-            value = evaluate_node(node, solver.contents, environment.sizes, environment.algebra, self.dialect)
-            if not np.array_equal(value, solver.values(goal)):
-                return False
-        return True
 
     def _serial(
         self, region: Region, loops: tuple[IterationRange, ...], effort: Effort
@@ -259,34 +245,49 @@ class _Lift:
             ops.update(dict.fromkeys(names))
         return lifted, tuple(ops)
 
-    def solver(self, loops: tuple[IterationRange, ...], number: int) -> Solver | None:
-        """The solver for a place in the program, in environment `number`; None where no sizes fit."""
+    def solver(self, loops: tuple[IterationRange, ...], number: int) -> Solver:
+        """The solver for a place in the program, in environment `number`."""
         key = (loops, number)
         if key not in self.solvers:
-            self.solvers[key] = self._make_solver(loops, number)
+            types = {name: self.type(name) for name in self.arrays}
+            environments = self._environments(loops, number)
+            scope = Scope(types, loops, self.context, self.nominal, self.limit)
+            bank = Bank(environments[0], self.dialect, self.nominal, SizeLimit(self.limit))
+            witnesses = [Witness(e, self.dialect, types) for e in environments[1:]]
+            self.solvers[key] = Solver(bank, scope, witnesses)
         return self.solvers[key]
 
-    def _make_solver(self, loops: tuple[IterationRange, ...], number: int) -> Solver | None:
+    def _environments(self, loops: tuple[IterationRange, ...], number: int) -> list[Environment]:
+        """One to search in, and the witnesses; the iterations of loops around are drawn at random."""
         source = self.program.source
-        inside = [
-            Constraint(bound)
-            for loop in loops
-            for bound in (
-                *(Affine.symbol(loop.iv) - lower for lower in loop.lower),
-                *(upper - Affine.symbol(loop.iv) - 1 for upper in loop.upper),
-            )
-        ]
-        minimum = {
-            size.name: max(size.minimum, 4 + (3 * place + 2 * number) % 5)
-            for place, size in enumerate(source.sizes)
-        }
         names = [size.name for size in source.sizes]
-        sizes = choose_sizes(names, [loop.iv for loop in loops], self.context & Guard.of(*inside), minimum)
-        environment = Environment(sizes, PrimeField(), self.options.seed + number)
-        types = {name: self.type(name) for name in self.arrays}
-        scope = Scope(types, loops, self.context, self.nominal, self.limit)
-        bank = Bank(environment, self.dialect, self.nominal, SizeLimit(self.limit))
-        return Solver(bank, scope)
+        found: list[Environment] = []
+        for place in range(1 + _WITNESSES):
+            seed = self.options.seed + 100 * number + place
+            minimum = {
+                size.name: max(size.minimum, 4 + (3 * rank + 2 * number + place) % 5)
+                for rank, size in enumerate(source.sizes)
+            }
+            sizes = choose_sizes(names, (), self.context, minimum)
+            iterations = _iterations(loops, sizes, np.random.default_rng(seed), central=not place)
+            found.append(Environment({**sizes, **iterations}, PrimeField(), seed))
+        return found
+
+
+def _iterations(
+    loops: tuple[IterationRange, ...],
+    sizes: Mapping[str, int],
+    generator: np.random.Generator,
+    central: bool,
+) -> dict[str, int]:
+    """An iteration of every loop, in its bounds where these are not empty; `central`: not the ends."""
+    values = dict(sizes)
+    for loop in loops:
+        first = max(bound.at(values) for bound in loop.lower)
+        last = max(first, min(bound.at(values) for bound in loop.upper) - 1)
+        margin = min(1, (last - first) // 2) if central else 0
+        values[loop.iv] = int(generator.integers(first + margin, last - margin + 1))
+    return {loop.iv: values[loop.iv] for loop in loops}
 
 
 def _count(steps: tuple[RegionStep, ...]) -> int:

@@ -34,6 +34,7 @@ from .bank import Bank, Entry
 from .search import Goal, Progress, SearchOptions, search
 from .splits import Scope, Split, goal_type, hints_for, propose
 from .statistics import Statistics
+from .witness import Witness
 
 _DIRECT_NODES = 7
 """Goals of up to this many expression nodes are searched whole before they are split."""
@@ -66,9 +67,10 @@ class Effort:
 class Solver:
     """Solves goals in one environment; solved goals and their values are shared among regions."""
 
-    def __init__(self, bank: Bank, scope: Scope) -> None:
+    def __init__(self, bank: Bank, scope: Scope, witnesses: Sequence[Witness] = ()) -> None:
         self.bank = bank
         self.scope = scope
+        self.witnesses = witnesses
         self.solved: dict[Formula, Solution] = {}
         self.contents: dict[str, Values] = {
             name: bank.environment.random(name, type) for name, type in scope.arrays.items()
@@ -135,7 +137,7 @@ class Solver:
                 known = self.bank.lookup(target.type, target.values)
                 if known is not None and known == parts[0].entry:
                     return parts[0]
-            found = self._compose(target, split, parts, effort)
+            found = self._compose(goal, target, split, parts, effort)
             if found is not None:
                 return found
         return None
@@ -152,7 +154,7 @@ class Solver:
             extents=tuple(a.extent for n in nodes(goal.body) if isinstance(n, Reduce) for a in n.axes),
             functions=_functions(goal),
         )
-        return self._compose(target, Split((), hints, "the whole goal"), seeds, effort)
+        return self._compose(goal, target, Split((), hints, "the whole goal"), seeds, effort)
 
     def _seeds(self, goal: Formula) -> Sequence[Node]:
         found: dict[Node, None] = {}
@@ -167,7 +169,7 @@ class Solver:
         return tuple(found)
 
     def _compose(
-        self, target: Goal, split: Split, parts: Sequence[Solution], effort: Effort
+        self, goal: Formula, target: Goal, split: Split, parts: Sequence[Solution], effort: Effort
     ) -> Solution | None:
         """The op that joins the parts, by one level of search over just these."""
         options = SearchOptions(budget_s=max(0.05, effort.left), max_level=1, progress=effort.progress)

@@ -71,8 +71,7 @@ def _diagonal(goal: Formula, load: Load) -> tuple[Split, ...]:
         moved = load.indices[last].substitute({axis.name: Affine.symbol(other.name)})
         spread = replace(load, indices=(*load.indices[:last], moved, *load.indices[last + 1 :]))
         same = Constraint(Affine.symbol(axis.name) - Affine.symbol(other.name), equality=True)
-        zero = Constant(False if load.dtype is DType.I1 else 0, load.dtype)
-        picked = Apply("select", (GuardValue(Guard.of(same)), spread, zero), load.dtype)
+        picked = Apply("select", (GuardValue(Guard.of(same)), spread, _zero(load)), load.dtype)
         function = "or" if load.dtype is DType.I1 else "add"
         body = Reduce(function, (other,), picked, load.dtype)
         return (rewritten(Formula(goal.axes, body), "a diagonal as a masked sum"),)
@@ -201,7 +200,17 @@ def _window(goal: Formula, load: Load, scope: Scope) -> tuple[Split, ...]:
         dense = Formula(axes, replace(load, indices=indices))
         return (Split((dense,), hints_for(goal, strides=strides), "a stride"),)
     if not moving:
-        return (Split((whole,), hints_for(goal, offsets=tuple(-o for o in offsets)), "a shifted window"),)
+        axes = tuple(
+            Axis(axis.name, axis.extent - before - after)
+            for axis, before, after in zip(goal.axes, low, high, strict=True)
+        )
+        indices = tuple(
+            offset + before + Affine.symbol(axis.name)
+            for axis, offset, before in zip(axes, offsets, low, strict=True)
+        )
+        inner = Formula(axes, replace(load, indices=indices))
+        subgoals = (inner, Formula((), _zero(load)))
+        return (Split(subgoals, hints_for(goal, offsets=low), "a window over the edge of an array"),)
     if inside:
         return (Split((whole,), hints_for(goal, offsets=offsets), "a window that moves with a loop"),)
     axes = tuple(
@@ -215,8 +224,16 @@ def _window(goal: Formula, load: Load, scope: Scope) -> tuple[Split, ...]:
     return (Split((padded,), hints, "a window that moves over the edge of an array"),)
 
 
+def _zero(load: Load) -> Constant:
+    """What a load out of bounds reads."""
+    return Constant(False if load.dtype is DType.I1 else 0, load.dtype)
+
+
 def _shortfall(distance: Affine, scope: Scope) -> Affine:
     """How far `distance` may fall below zero: zero, or an affine bound in the sizes."""
     if scope.nonnegative(distance):
         return Affine()
-    return -scope.lowest(distance)
+    bound = -scope.lowest(distance)
+    # A padding may be larger than needed but never negative, not even where a size is 1.
+    smallest = bound.constant + sum(c for _, c in bound.terms)
+    return bound + max(0, -smallest)
