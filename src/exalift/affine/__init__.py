@@ -1,6 +1,7 @@
 """Affine programs: IR, algebras, domains, dependences, regions."""
 
 from .affine_expression import Affine, Atom, FloorDiv
+from .domains import is_implied, simplify_guard
 from .evaluate import evaluate, guard_mask
 from .evaluate_regions import evaluate_regions
 from .expressions import (
@@ -23,6 +24,7 @@ from .interpreter import interpret
 from .ir import Array, Assign, If, Loop, Program, Role, Size, Statement
 from .printer import print_expression, print_program
 from .regions import Region, RegionProgram, RegionStep, SequentialLoop
+from .splitting import split_into_regions
 from .traversal import fold, free_symbols, loads, nodes, rewrite, substitute, with_children
 from .verifier import verify_program
 
@@ -68,11 +70,14 @@ __all__ = [
     "free_symbols",
     "guard_mask",
     "interpret",
+    "is_implied",
     "loads",
     "nodes",
     "print_expression",
     "print_program",
     "rewrite",
+    "simplify_guard",
+    "split_into_regions",
     "substitute",
     "verify_program",
     "with_children",

@@ -1,0 +1,171 @@
+"""The iteration points of one statement, reshaped until a region can range over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import islpy as isl
+
+from .affine_expression import Affine, FloorDiv
+from .distribution import LeafPlan
+from .domains import (
+    affine_text,
+    condition,
+    condition_of_points,
+    encode,
+    equalities,
+    exists,
+    names_text,
+    parameter_names,
+)
+from .expressions import Expression
+from .guards import Constraint, Guard
+from .traversal import substitute
+
+
+def occurs_in_division(affine: Affine, name: str) -> bool:
+    return any(isinstance(atom, FloorDiv) and name in atom.numerator.names for atom, _ in affine.terms)
+
+
+def solve(zero: Affine, name: str) -> Affine | None:
+    """`name` such that `zero == 0`, where its coefficient is 1 or -1 and no division hides it."""
+    coefficient = zero.coefficient(name)
+    if abs(coefficient) != 1 or occurs_in_division(zero, name):
+        return None
+    return (zero - Affine.symbol(name) * coefficient) * -coefficient
+
+
+@dataclass(slots=True)
+class Points:
+    """What a region is made of: for all values of `names` under `condition`, something happens to the
+    element `indices`; `expression` is the value, or an accumulation's term."""
+
+    names: list[str]
+    condition: isl.Set
+    indices: tuple[Affine, ...]
+    expression: Expression
+
+    @staticmethod
+    def of(plan: LeafPlan) -> Points:
+        """The instances of a statement; with `plan.last`, only the last writer of each element."""
+        leaf = plan.leaf
+        names = [iv for depth, iv in enumerate(leaf.ivs) if depth not in plan.sequential]
+        held = leaf.condition
+        if plan.last:
+            held = _last_writers(held, names, leaf.assign.indices)
+        accumulation = leaf.accumulation
+        expression = leaf.assign.value if accumulation is None else accumulation.term
+        return Points(names, held, leaf.assign.indices, expression)
+
+    def substitute(self, name: str, value: Affine) -> None:
+        """Put an expression in the place of a name that the condition determines."""
+        mapping = {name: value}
+        self.indices = tuple(index.substitute(mapping) for index in self.indices)
+        self.expression = substitute(self.expression, mapping)
+        self.condition = exists(self.condition, [name])
+        self.names.remove(name)
+
+    def eliminate_equalities(self) -> None:
+        """Drop names that others determine, such as `j` where `j == i`; inner loops' names first."""
+        progress = True
+        while progress:
+            progress = False
+            for zero in equalities(self.condition):
+                solved = [(name, solve(zero, name)) for name in reversed(self.names) if name in zero.names]
+                found = next(((name, value) for name, value in solved if value is not None), None)
+                if found is not None:
+                    self.substitute(*found)
+                    progress = True
+                    break
+
+    def determined_axes(self, axes: list[str]) -> list[str]:
+        """The names that the subscripts determine one after the other, given `axes`."""
+        found = list(axes)
+        progress = True
+        while progress:
+            progress = False
+            for index in self.indices:
+                open_names = [n for n in self.names if n in index.names and n not in found]
+                if len(open_names) == 1 and not occurs_in_division(index, open_names[0]):
+                    found.append(open_names[0])
+                    progress = True
+        return found
+
+    def gather(self) -> list[str]:
+        """Names that range over the elements written; the others are to be reduced over.
+
+        `T[i + j] += a[i] * b[j]` has an axis `e` for the element, `i == e - j`, and `j` to reduce over.
+        """
+        axes = self.determined_axes([])
+        for position in range(len(self.indices)):
+            index = self.indices[position]
+            open_names = [n for n in self.names if n in index.names and n not in axes]
+            if not open_names:
+                continue
+            element = self._fresh(position)
+            self._split_quotient(index, open_names, axes, element)
+            index = self.indices[position]
+            zero = Affine.symbol(element) - index
+            open_names = [n for n in self.names if n in index.names and n not in axes]
+            if element in axes or not open_names:
+                continue
+            solved = [(name, solve(zero, name)) for name in open_names]
+            pivot = next(((name, value) for name, value in solved if value is not None), None)
+            self.condition = self.condition.intersect(condition(Guard.of(Constraint(zero, True))))
+            self.names.append(element)
+            axes.append(element)
+            if pivot is not None:
+                self.substitute(*pivot)
+            indices = list(self.indices)
+            indices[position] = Affine.symbol(element)
+            self.indices = tuple(indices)
+            axes = self.determined_axes(axes)
+        return axes
+
+    def _split_quotient(self, index: Affine, open_names: list[str], axes: list[str], element: str) -> None:
+        """For `T[i / d]`, write `i` as `d * element + rest`, and reduce over the rest."""
+        if len(open_names) != 1 or len(index.terms) != 1:
+            return
+        (atom, coefficient), *_ = index.terms
+        name = open_names[0]
+        if not isinstance(atom, FloorDiv) or coefficient != 1 or atom.numerator != Affine.symbol(name):
+            return
+        rest = self._fresh(len(self.indices))
+        value = Affine.symbol(element) * atom.denominator + Affine.symbol(rest)
+        within = Guard.of(
+            Constraint(Affine.symbol(name) - value, True),
+            Constraint(Affine.symbol(rest)),
+            Constraint(-Affine.symbol(rest) + (atom.denominator - 1)),
+        )
+        self.condition = self.condition.intersect(condition(within))
+        self.names += [element, rest]
+        axes.append(element)
+        self.substitute(name, value)
+        # The rest divided by the denominator is 0, which the substitution does not know.
+        zero = FloorDiv(Affine.symbol(rest), atom.denominator)
+        self.indices = tuple(
+            Affine(tuple(term for term in old.terms if term[0] != zero), old.constant) for old in self.indices
+        )
+
+    def _fresh(self, position: int) -> str:
+        taken = {*self.names, *parameter_names(self.condition)}
+        name = f"e{position}"
+        while name in taken:
+            name += "_"
+        return name
+
+
+def _last_writers(held: isl.Set, names: list[str], indices: tuple[Affine, ...]) -> isl.Set:
+    """The condition narrowed to the lexicographically last point of those that write one element."""
+    dimensions = ", ".join(f"d_{k}" for k in range(len(names)))
+    elements = ", ".join(f"e_{k}" for k in range(len(indices)))
+    rows = [f"d_{k} = {encode(name)}" for k, name in enumerate(names)]
+    rows += [f"e_{k} = {affine_text(index)}" for k, index in enumerate(indices)]
+    symbols = sorted({*names, *(name for index in indices for name in index.names)})
+    writes = isl.Map(
+        f"[{names_text(symbols)}] -> {{ [{elements}] -> [{dimensions}] : {' and '.join(rows) or '0 = 0'} }}"
+    ).intersect_params(held)
+    for name in names:
+        position = writes.find_dim_by_name(isl.dim_type.param, encode(name))
+        writes = writes.project_out(isl.dim_type.param, position, 1)
+    return condition_of_points(writes.lexmax().range(), names)

@@ -1,0 +1,56 @@
+"""Why a loop stays, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .dependences import Dataflow, Dependence, Kind, find_dataflow
+from .distribution import LoopPlan
+from .domains import DomainError, limited
+from .statements import Leaf
+
+
+@dataclass(slots=True)
+class Reasons:
+    """Describes sequential loops; the dataflow of an array is computed when first asked for."""
+
+    leaves: Sequence[Leaf]
+    _flows: dict[str, Dataflow | None] = field(default_factory=dict[str, "Dataflow | None"])
+
+    def dataflow(self, array: str) -> Dataflow | None:
+        """The dataflow of an array, or None where isl gives up."""
+        if array not in self._flows:
+            try:
+                self._flows[array] = find_dataflow(self.leaves, array)
+            except DomainError:
+                self._flows[array] = None
+        return self._flows[array]
+
+    def is_by_value(self, edge: Dependence) -> bool:
+        """Whether a flow dependence moves a value, and not only reuses storage."""
+        if edge.kind is not Kind.FLOW:
+            return False
+        flow = self.dataflow(edge.array)
+        if flow is None:
+            return True
+        pairs = flow.between(edge.source, edge.sink)
+        if pairs is None:
+            return False
+        try:
+            with limited():
+                return not pairs.intersect(edge.relation).is_empty()
+        except DomainError:
+            return True
+
+    def describe(self, plan: LoopPlan) -> str:
+        """For example "flow of `A` from line 12 to line 14, carried by `t`"."""
+        flow = next((edge for edge in plan.carried if self.is_by_value(edge)), None)
+        edge = flow or next(iter(plan.carried), None)
+        if edge is None:
+            return f"the order of `{plan.node.iv}`"
+        first, second = edge.source.assign.span.line, edge.sink.assign.span.line
+        where = f"within line {first}" if first == second else f"from line {first} to line {second}"
+        if flow is not None:
+            return f"flow of `{edge.array}` {where}, carried by `{plan.node.iv}`"
+        return f"reuse of `{edge.array}` {where}, carried by `{plan.node.iv}`"

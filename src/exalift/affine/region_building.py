@@ -1,0 +1,209 @@
+"""From planned statements to regions: axes, guards, and reductions in index notation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import islpy as isl
+
+from .affine_expression import Affine
+from .distribution import LeafPlan, LoopPlan, Plans
+from .domains import DomainError, Range, between, bounds, condition, exists, exists_all_but, gist, nominal
+from .expressions import Axis, Reduce
+from .guards import ALWAYS, Constraint, Guard
+from .ir import Array, Loop
+from .points import Points
+from .reasons import Reasons
+from .regions import Region, RegionStep, SequentialLoop
+from .statements import Leaf
+from .traversal import loads, substitute
+
+_LARGEST_WIDENING = 8
+"""How many more points than needed an axis may get so that it covers a whole dimension of an array."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionBuilder:
+    """Builds the steps of a plan. `arrays` gives shapes; `known` is what holds for the sizes."""
+
+    arrays: Mapping[str, Array]
+    sizes: frozenset[str]
+    known: isl.Set
+    reasons: Reasons
+
+    def steps(self, plans: Plans) -> tuple[RegionStep, ...]:
+        return self._steps(plans, (), self.known)
+
+    def _steps(self, plans: Plans, outer: tuple[str, ...], known: isl.Set) -> tuple[RegionStep, ...]:
+        found: list[RegionStep] = []
+        for plan in plans:
+            match plan:
+                case LeafPlan():
+                    points = Points.of(plan)
+                    if not points.condition.intersect(known).is_empty():
+                        found.append(self._region(plan.leaf, points, outer, known))
+                case LoopPlan():
+                    found.append(self._loop(plan, outer, known))
+        return tuple(found)
+
+    def _loop(self, plan: LoopPlan, outer: tuple[str, ...], known: isl.Set) -> SequentialLoop:
+        loop = plan.node.loop
+        lower, upper = self._loop_bounds(loop, plan.leaves, outer)
+        inside = known.intersect(condition(between(loop.iv, lower, upper)))
+        body = self._steps(plan.body, (*outer, loop.iv), inside)
+        return SequentialLoop(loop.iv, lower, upper, body, self.reasons.describe(plan), loop.span)
+
+    def _loop_bounds(
+        self, loop: Loop, leaves: Sequence[Leaf], outer: tuple[str, ...]
+    ) -> tuple[tuple[Affine, ...], tuple[Affine, ...]]:
+        """The loop's own bounds where they depend on what is around it only; otherwise the hull."""
+        usable = self.sizes | frozenset(outer)
+        lower = tuple(bound for bound in loop.lower if bound.names <= usable)
+        upper = tuple(bound for bound in loop.upper if bound.names <= usable)
+        if len(lower) < len(loop.lower) or len(upper) < len(loop.upper):
+            run = leaves[0].condition
+            for leaf in leaves[1:]:
+                run = run.union(leaf.condition)
+            hull = bounds(run, loop.iv, usable)
+            lower = lower if len(lower) == len(loop.lower) else (*lower, hull.lower)
+            upper = upper if len(upper) == len(loop.upper) else (*upper, hull.upper)
+        return tuple(dict.fromkeys(lower)), tuple(dict.fromkeys(upper))
+
+    def _region(self, leaf: Leaf, points: Points, outer: tuple[str, ...], known: isl.Set) -> Region:
+        points.eliminate_equalities()
+        accumulation = leaf.accumulation
+        axes = list(points.names) if accumulation is None else points.gather()
+        axes = _in_order_of(points.indices, axes)
+        inner = [name for name in points.names if name not in axes]
+        box = _Box(points, axes, inner, outer, known, self.sizes)
+        ranges = self._widened(leaf, box)
+        guards = box.guards(ranges)
+        moves = {
+            name: Affine.symbol(name) + span.lower for name, span in ranges.items() if span.lower != Affine()
+        }
+        indices = tuple(index.substitute(moves) for index in points.indices)
+        value = substitute(points.expression, moves)
+        if accumulation is not None:
+            if inner:
+                reduce_axes = tuple(Axis(name, ranges[name].extent) for name in inner)
+                within = guards.inner.substitute(moves)
+                value = Reduce(accumulation.function, reduce_axes, value, value.dtype, within)
+            target = replace(accumulation.target, indices=indices)
+            value = replace(accumulation, target=target).combine(value)
+        span = leaf.assign.span
+        return Region(
+            leaf.assign.array,
+            tuple(Axis(name, ranges[name].extent) for name in axes),
+            indices,
+            value,
+            guards.outer.substitute(moves),
+            span,
+            (span.line, max(span.line, span.end_line)),
+        )
+
+    def _widened(self, leaf: Leaf, box: _Box) -> dict[str, Range]:
+        """The ranges of all names; an axis covers a whole dimension of an array that it subscripts
+        where that leaves the guards as small as they were: a mask is as good, and slices go away."""
+        ranges = box.ranges()
+        size = box.guards(ranges).size
+        for name, whole in self._dimensions(leaf, box.points):
+            current = ranges[name]
+            added = whole.extent - current.extent
+            if whole == current or not added.is_constant or added.constant > _LARGEST_WIDENING:
+                continue
+            covers = Guard.of(
+                Constraint(current.lower - whole.lower), Constraint(whole.upper - current.upper)
+            )
+            if not box.known_sizes().is_subset(condition(covers)):
+                continue
+            trial = {**ranges, name: whole}
+            if box.guards(trial).size <= size:
+                ranges = trial
+        return ranges
+
+    def _dimensions(self, leaf: Leaf, points: Points) -> Iterable[tuple[str, Range]]:
+        """For each name that is a subscript by itself, or with an offset, the whole dimension's range."""
+        places = [(leaf.assign.array, points.indices)]
+        places += [(load.array, load.indices) for load in loads(points.expression)]
+        for array, indices in places:
+            for index, extent in zip(indices, self.arrays[array].shape, strict=True):
+                if len(index.terms) == 1 and index.terms[0][1] == 1:
+                    name = index.terms[0][0]
+                    if isinstance(name, str) and name in points.names:
+                        start = Affine((), -index.constant)
+                        yield name, Range(start, extent + start)
+
+
+def _in_order_of(indices: Iterable[Affine], names: list[str]) -> list[str]:
+    """The names in the order in which subscripts use them, then those that none uses."""
+    used = [name for index in indices for name in names if name in index.names]
+    return list(dict.fromkeys([*used, *names]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Guards:
+    """A region's guard, and that of the reduction inside."""
+
+    outer: Guard
+    inner: Guard
+
+    @property
+    def size(self) -> int:
+        return sum(len(d) for guard in (self.outer, self.inner) for d in guard.disjuncts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """The rectangular hull of points over `axes` and, for an accumulation, over `inner`."""
+
+    points: Points
+    axes: list[str]
+    inner: list[str]
+    outer: tuple[str, ...]
+    known: isl.Set
+    sizes: frozenset[str]
+
+    def known_sizes(self) -> isl.Set:
+        return exists_all_but(self.known, self.sizes)
+
+    def ranges(self) -> dict[str, Range]:
+        return {name: self._range(name) for name in [*self.axes, *self.inner]}
+
+    def _range(self, name: str) -> Range:
+        """The hull over all iterations of the loops around; or, where it has a fixed extent and is
+        smaller, the hull in one iteration, which moves with it."""
+        held = self.points.condition.intersect(self.known)
+        fixed = bounds(held, name, self.sizes)
+        if not self.outer:
+            return fixed
+        try:
+            moving = bounds(held, name, [*self.sizes, *self.outer])
+        except DomainError:
+            return fixed
+        if moving.extent.names <= self.sizes and nominal(moving.extent) < nominal(fixed.extent):
+            return moving
+        return fixed
+
+    def _inside(self, names: Iterable[str], ranges: Mapping[str, Range]) -> isl.Set:
+        guard = ALWAYS
+        for name in names:
+            guard = guard & ranges[name].guard(name)
+        return self.known.intersect(condition(guard))
+
+    def guards(self, ranges: Mapping[str, Range]) -> _Guards:
+        """Exact conditions inside the hull. Where a reduction is empty, the region may run or not."""
+        held = self.points.condition
+        if not self.inner:
+            return _Guards(gist(held, self._inside(self.axes, ranges)), ALWAYS)
+        everything = self._inside([*self.axes, *self.inner], ranges)
+        whole = gist(held, everything)
+        if len(whole.disjuncts) == 1:
+            inner = frozenset(self.inner)
+            rows = whole.disjuncts[0]
+            return _Guards(
+                Guard.of(*(row for row in rows if not row.expression.names & inner)),
+                Guard.of(*(row for row in rows if row.expression.names & inner)),
+            )
+        outside = gist(exists(held, self.inner), self._inside(self.axes, ranges))
+        return _Guards(outside, gist(held, everything.intersect(condition(outside))))
