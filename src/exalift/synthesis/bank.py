@@ -13,6 +13,7 @@ from exalift.dialects import (
     ArrayValue,
     ConstantValue,
     Dialect,
+    Hints,
     IndexScalar,
     Node,
     Operation,
@@ -20,13 +21,16 @@ from exalift.dialects import (
     postorder,
 )
 
-from .batched import Batch, compile_formula
+from .batched import Batch
 from .environment import Environment
 from .fingerprints import Fingerprints, fingerprint
+from .grammar import Grammar
+from .kernels import Kernel, make_kernel
 from .static_checks import Signature, SizeLimit, StaticChecks
-from .table import LEAF, CandidateTable
+from .table import LEAF, CandidateTable, Rows
 
 _NOMINAL_FACTOR = 32
+_ELEMENTS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ class Bank:
         self._tables: dict[TensorType, CandidateTable] = {}
         self._leaves: dict[tuple[TensorType, int], Node] = {}
         self._rows: dict[Node, Entry] = {}
-        self._batches: dict[int, tuple[Batch, int]] = {}
+        self._grammars: dict[Hints, Grammar] = {}
+        self._kernels: dict[int, tuple[Kernel, Batch]] = {}
 
     def table(self, type: TensorType) -> CandidateTable:
         """The table of a type, made where there is none."""
@@ -89,6 +94,11 @@ class Bank:
             table = CandidateTable(type, self.environment.shape(type), storage)
             self._tables[type] = table
         return table
+
+    @property
+    def bytes(self) -> int:
+        """Memory that all candidates take, about."""
+        return sum(table.bytes for table in self._tables.values())
 
     @property
     def types(self) -> tuple[TensorType, ...]:
@@ -139,15 +149,39 @@ class Bank:
         """Whether values of the type are residues modulo 2^31 - 1."""
         return type.dtype.is_float and self.environment.algebra.storage(type.dtype) == np.int64
 
-    def batch(self, signature: Signature) -> tuple[Batch, int]:
-        """The signature's evaluator on arrays (..., elements), and the points that one candidate takes."""
-        batch = self._batches.get(signature.number)
-        if batch is None:
-            shapes = [self.environment.shape(type) for type in signature.operands]
-            environment = self.environment
-            batch = compile_formula(signature.formula, shapes, environment.sizes, environment.algebra)
-            self._batches[signature.number] = batch
-        return batch
+    def grammar(self, hints: Hints) -> Grammar:
+        """The dialect's signatures for some hints, kept for later searches with the same ones."""
+        grammar = self._grammars.get(hints)
+        if grammar is None:
+            grammar = Grammar(self.dialect, self.checks, hints)
+            self._grammars[hints] = grammar
+        return grammar
+
+    def kernel(self, signature: Signature) -> Kernel:
+        """What fingerprints whole blocks of a signature's candidates."""
+        return self._compiled(signature)[0]
+
+    def batch(self, signature: Signature) -> Batch:
+        """The signature's evaluator on arrays (..., elements)."""
+        return self._compiled(signature)[1]
+
+    def compute(self, signature: Signature, operands: Sequence[Rows], count: int) -> Values:
+        """The values (count, elements) of candidates, given by the rows of each operand (count,)."""
+        tables = [self.table(type).values for type in signature.operands]
+        batch = self.batch(signature)
+        step = max(1, _ELEMENTS // self.table(signature.type).elements)
+        parts: list[Values] = []
+        for start in range(0, count, step):
+            chosen = [v[rows[start : start + step]] for v, rows in zip(tables, operands, strict=True)]
+            parts.append(batch(chosen))
+        return np.concatenate(parts).reshape(count, -1)
+
+    def _compiled(self, signature: Signature) -> tuple[Kernel, Batch]:
+        compiled = self._kernels.get(signature.number)
+        if compiled is None:
+            compiled = make_kernel(signature, self.environment)
+            self._kernels[signature.number] = compiled
+        return compiled
 
     def insert(self, signature: Signature, rows: tuple[int, ...], values: Values, fingerprint: int) -> int:
         """The row of a computed candidate: a new one, or its equal's, which takes the cheaper recipe."""
@@ -202,6 +236,20 @@ class Bank:
             raise VerificationError(f"{node.name} does not take these operands and attributes to {node.type}")
         return signature
 
+    def observe(self, node: Node) -> Values:
+        """The value of a graph (elements,), without keeping it. Raises VerificationError as `add` does."""
+        found: dict[Node, Values] = {}
+        for part in postorder(node):
+            if part in self._rows:
+                entry = self._rows[part]
+                found[part] = self.table(entry.type).values[entry.row]
+            elif isinstance(part, Operation):
+                batch = self.batch(self._signature(part))
+                found[part] = batch([found[operand] for operand in part.operands]).reshape(-1)
+            else:
+                found[part] = self._leaf_values(part).reshape(-1)
+        return found[node]
+
     def _leaf_values(self, node: Node) -> Values:
         environment = self.environment
         match node:
@@ -234,7 +282,7 @@ class Bank:
     def _add_operation(self, node: Operation) -> Entry:
         signature = self._signature(node)
         entries = [self._rows[operand] for operand in node.operands]
-        evaluate, _ = self.batch(signature)
+        evaluate = self.batch(signature)
         values = evaluate([self.table(e.type).values[e.row : e.row + 1] for e in entries]).reshape(1, -1)
         mark = int(self.fingerprints(node.type, values)[0])
         row = self.insert(signature, tuple(entry.row for entry in entries), values[0], mark)

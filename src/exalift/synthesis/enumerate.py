@@ -1,127 +1,88 @@
-"""Steps 2 and 3 of the search: which operands, which attributes, as boxes of a Cartesian product.
+"""Step 3 of the search: candidates as boxes of a Cartesian product of operands.
 
-A box is one signature and, for each operand, the rows of its type's table that may stand there.
-Within one level boxes are disjoint, and each has an operand position that takes new rows only, so
-that no candidate is drawn twice.
+Level n draws every candidate of n ops: an op whose operands' levels add up to n - 1. Boxes of a level
+are disjoint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
-import numpy as np
-from numpy.typing import NDArray
+from exalift.affine import Affine
+from exalift.dialects import TensorType
 
-from exalift.dialects import Attributes, Hints, OpDefinition, TensorType
-
-from .static_checks import Signature, StaticChecks
+from .blocks import Box
+from .grammar import Drawn, Grammar, is_commutative
+from .pool import Pool
+from .static_checks import Signature
 from .statistics import Statistics
 
-Rows = NDArray[np.int64]
+Relevant = Callable[[Signature], bool]
 
 
-@dataclass(slots=True)
-class Active:
-    """The rows that a search combines, by type in order of arrival; the first `old` are of earlier levels."""
-
-    rows: dict[TensorType, list[int]] = field(default_factory=lambda: {})
-    old: dict[TensorType, int] = field(default_factory=lambda: {})
-    _members: set[tuple[TensorType, int]] = field(default_factory=lambda: set())
-
-    def add(self, type: TensorType, row: int) -> bool:
-        """Take a row in; whether it is new to this search."""
-        if (type, row) in self._members:
-            return False
-        self._members.add((type, row))
-        self.rows.setdefault(type, []).append(row)
-        return True
-
-    def split(self, type: TensorType, end: int) -> tuple[Rows, Rows]:
-        """The old rows and the new ones among the first `end`."""
-        rows = np.asarray(self.rows[type][:end], dtype=np.int64)
-        old = self.old.get(type, 0)
-        return rows[:old], rows[old:]
-
-    def counts(self) -> dict[TensorType, int]:
-        return {type: len(rows) for type, rows in self.rows.items()}
-
-    def close_level(self, counts: dict[TensorType, int]) -> None:
-        """Everything up to `counts` is old from now on."""
-        self.old = dict(counts)
+def operand_types(types: Sequence[TensorType], arity: int) -> Iterator[tuple[TensorType, ...]]:
+    """Tuples of operand types. Three and more operands have one shape, but for those of rank 0."""
+    if arity <= 2:
+        yield from product(types, repeat=arity)
+        return
+    groups: dict[tuple[Affine, ...], list[TensorType]] = {}
+    for type in types:
+        groups.setdefault(type.shape, []).append(type)
+    scalars = groups.pop((), [])
+    yield from product(scalars, repeat=arity)
+    for group in groups.values():
+        for operands in product((*group, *scalars), repeat=arity):
+            if any(operand.rank for operand in operands):
+                yield operands
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """All tuples of the Cartesian product of `rows`, as operands of one signature."""
-
-    signature: Signature
-    rows: tuple[Rows, ...]
-
-    @property
-    def candidates(self) -> int:
-        count = 1
-        for rows in self.rows:
-            count *= len(rows)
-        return count
-
-
-@dataclass
-class Enumerator:
-    """Draws boxes from a grammar, level by level."""
-
-    definitions: Sequence[OpDefinition]
-    checks: StaticChecks
-    hints: Hints
-    _attributes: dict[tuple[str, tuple[TensorType, ...]], tuple[Attributes, ...]] = field(
-        default_factory=lambda: {}
-    )
-
-    def signatures(
-        self, types: Sequence[TensorType], new: frozenset[TensorType], statistics: Statistics
-    ) -> Iterator[Signature]:
-        """Signatures over operand types of which at least one is in `new` (all where an op has none)."""
-        for definition in self.definitions:
-            for operands in product(types, repeat=definition.arity):
-                if definition.arity and not any(type in new for type in operands):
-                    continue
-                for attributes in self._domain(definition, operands):
-                    signature = self.checks.signature(definition, operands, attributes)
-                    if signature is None:
-                        statistics.enumerated += 1
-                        statistics.static += 1
-                    else:
-                        yield signature
-
-    def boxes(self, active: Active, statistics: Statistics, first: bool) -> Iterator[Box]:
-        """The boxes of one level; `first` says that ops without operands are drawn too."""
-        counts = active.counts()
-        new = frozenset(type for type, count in counts.items() if count > active.old.get(type, 0))
-        for signature in self.signatures(tuple(counts), new, statistics):
-            if not signature.operands:
-                if first:
-                    yield Box(signature, ())
-                continue
-            yield from _split(signature, active, counts)
-
-    def _domain(self, definition: OpDefinition, operands: tuple[TensorType, ...]) -> tuple[Attributes, ...]:
-        key = (definition.name, operands)
-        domain = self._attributes.get(key)
-        if domain is None:
-            domain = tuple(definition.attributes(operands, self.hints))
-            self._attributes[key] = domain
-        return domain
-
-
-def _split(signature: Signature, active: Active, counts: dict[TensorType, int]) -> Iterator[Box]:
-    """Disjoint boxes: the first new operand stands at each position in turn."""
-    parts = [active.split(type, counts[type]) for type in signature.operands]
-    for position, (_, fresh) in enumerate(parts):
-        if not len(fresh):
+def boxes(
+    grammar: Grammar, pool: Pool, level: int, relevant: Relevant | None, statistics: Statistics
+) -> list[Box]:
+    """The boxes of a level, small ones first; `relevant` leaves signatures out for this time."""
+    found: list[Box] = []
+    types = pool.types
+    for arity in grammar.arities:
+        if arity == 0:
+            if level == 1:
+                found += [Box(s, ()) for s in _chosen(grammar.over(()), relevant)]
             continue
-        rows = [old for old, _ in parts[:position]]
-        rows.append(fresh)
-        rows += [np.concatenate(part) for part in parts[position + 1 :]]
-        if all(len(part) for part in rows):
-            yield Box(signature, tuple(rows))
+        for operands in operand_types(types, arity):
+            splits = list(_level_splits(pool, operands, level - 1))
+            if not splits:
+                continue
+            drawn = grammar.over(operands)
+            if drawn.refused:
+                refused = drawn.refused * sum(_count(pool, operands, split) for split in splits)
+                statistics.enumerated += refused
+                statistics.static += refused
+            for signature in _chosen(drawn, relevant):
+                ordered = is_commutative(signature)
+                for split in splits:
+                    if not ordered or split[0] <= split[1]:
+                        rows = [pool.rows(t, n) for t, n in zip(operands, split, strict=True)]
+                        found.append(Box(signature, tuple(rows)))
+    found.sort(key=lambda box: box.candidates)
+    return found
+
+
+def _chosen(drawn: Drawn, relevant: Relevant | None) -> Iterator[Signature]:
+    return (s for s in drawn.signatures if relevant is None or relevant(s))
+
+
+def _level_splits(pool: Pool, operands: tuple[TensorType, ...], total: int) -> Iterator[tuple[int, ...]]:
+    """Levels of the operands that add up to `total` and have rows."""
+    choices = [pool.levels(type) for type in operands[:-1]]
+    last = frozenset(pool.levels(operands[-1]))
+    for lead in product(*choices):
+        rest = total - sum(lead)
+        if rest in last:
+            yield (*lead, rest)
+
+
+def _count(pool: Pool, operands: tuple[TensorType, ...], levels: tuple[int, ...]) -> int:
+    count = 1
+    for type, level in zip(operands, levels, strict=True):
+        count *= pool.count(type, level)
+    return count

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from exalift.affine.algebra.protocol import Values
 from exalift.base import DType
 
+from . import compiled
+
 PRIME = (1 << 31) - 1
-SHIFT = 31
 _LIMB = 30
 
 Residues = NDArray[np.int64]
@@ -30,25 +31,8 @@ def weights(count: int, seed: int = 0) -> Residues:
     return generator.integers(1, PRIME, size=(2, count), dtype=np.int64)
 
 
-def pack(first: Residues, second: Residues) -> Fingerprints:
-    """Two residues as one number below 2^62."""
-    return (first << SHIFT) | second
-
-
-def unpack(fingerprints: Fingerprints) -> tuple[Residues, Residues]:
-    return fingerprints >> SHIFT, fingerprints & PRIME
-
-
-def linear_form(residues: Residues, form: Residues) -> Residues:
-    """`residues` (n, count) times `form` (count), modulo p: shape (n,)."""
-    # Products are below 2^62; halves of a product below 2^31 can be summed 2^32 at a time.
-    products = residues * form
-    folded = (products & PRIME) + (products >> SHIFT)
-    return folded.sum(axis=-1, dtype=np.int64) % PRIME
-
-
 def limbs(values: Values, dtype: DType) -> Residues:
-    """Values (n, count) that are not residues, one to one as small integers (n, count * limbs), none negative."""
+    """Values (n, count) that are not residues as small natural numbers (n, count * limbs), one to one."""
     if dtype is DType.I1:
         return values.astype(np.int64)
     if values.dtype.kind == "f":
@@ -66,4 +50,6 @@ def fingerprint(values: Values, dtype: DType, residues: bool, seed: int = 0) -> 
     """Fingerprints (n,) of values (n, count); `residues` says that they are residues modulo p."""
     plain = values.astype(np.int64, copy=False) if residues else limbs(values, dtype)
     first, second = weights(plain.shape[-1], seed)
-    return pack(linear_form(plain, first), linear_form(plain, second))
+    marks = np.empty(len(plain), dtype=np.int64)
+    compiled.forms(np.ascontiguousarray(plain), first, second, marks)
+    return marks

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exalift.affine.algebra.protocol import Values
 from exalift.dialects import Hints, Node, Operation, TensorType
 
 from .bank import Bank, Entry
-from .enumerate import Active, Box, Enumerator
+from .blocks import Block, Box, blocks
+from .compiled import match
+from .enumerate import Relevant, boxes
+from .equivalence import keep
+from .guide import Guide
+from .meet import Targets
+from .pool import Pool
 from .statistics import Statistics
-
-_CHUNK = 1 << 16
+from .table import Rows
 
 Progress = Callable[[int, int, float], None]
+
+_HITS = 1024
+_CHEAPEST = 16
+_SOLUTIONS = 256
+_GRACE = 2_000_000
+"""Candidates that are still looked at, after a first solution, for a cheaper one of the same level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +43,28 @@ class Goal:
 class SearchOptions:
     """Bounds of one search.
 
-    budget_s: wall-clock seconds. max_level: ops on the longest path, those that are met in the
-    middle not counted. max_candidates: how many may be drawn. progress is told (level, candidates
-    so far, seconds). accept decides whether a graph of the goal's value is a solution (see
-    `equivalence`); the search goes on where it does not.
+    budget_s: wall-clock seconds. max_level: the most ops that are drawn (what is met in the middle
+    comes on top). max_candidates: how many may be drawn. max_bytes: memory of the bank, after which
+    nothing more is kept. progress is told (level, candidates so far, seconds). accept decides whether
+    a graph of the goal's value is a solution (see `equivalence.confirm`); the search goes on where it
+    does not. guide orders the signatures. reuse: whether the goal, and what is missing to it, is looked
+    up in the whole bank and not only in the frontier and what came of it.
     """
 
     budget_s: float = 60.0
-    max_level: int = 4
-    max_candidates: int = 500_000_000
+    max_level: int = 6
+    max_candidates: int = 2_000_000_000
+    max_bytes: int = 2_000_000_000
     progress: Progress | None = None
     accept: Callable[[Node], bool] | None = None
+    guide: Guide | None = None
+    reuse: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """entry: the goal's value in the bank; node: the graph to use, which `accept` accepted."""
+    """node: the cheapest graph found, which `accept` accepted; entry: its value in the bank, whose own
+    graph may be another one of the same value."""
 
     entry: Entry | None
     node: Node | None
@@ -64,14 +80,27 @@ def search(
 ) -> SearchResult:
     """The cheapest graph with the goal's value among those of the first level that has one.
 
-    Level 0 looks the value up in the whole bank. Later levels combine the entries of `frontier` (all
-    of the bank where it is None) and what they make. What is found on the way stays in the bank.
+    Level 0 looks the value up. Later levels combine the entries of `frontier` (all of the bank where
+    it is None) and what they make; level n draws the graphs of n ops, shared parts counted as often as
+    they are used. With a guide, likely signatures are one level ahead of all others. What is found on
+    the way stays in the bank.
     """
     return _Search(bank, goal, options or SearchOptions(), hints or Hints(goal=goal.type), frontier).run()
 
 
 class _Exhausted(Exception):
     """The budget is spent."""
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """One pass over the levels with a part of the grammar."""
+
+    pool: Pool
+    targets: Targets
+    relevant: Relevant | None
+    level: int = 0
+    drawn: Sequence[Box] = ()
 
 
 class _Search:
@@ -88,112 +117,141 @@ class _Search:
         self.options = options
         self.statistics = Statistics()
         self.started = time.monotonic()
-        self.mark = int(bank.fingerprints(goal.type, goal.values.reshape(1, -1))[0])
-        self.enumerator = Enumerator(
-            tuple(d for d in bank.dialect.definitions if d.search), bank.checks, hints
-        )
-        self.active = Active()
+        self.grammar = bank.grammar(hints)
         if frontier is None:
             frontier = [entry for type in bank.types for entry in bank.entries(type)]
-        for entry in frontier:
-            self.active.add(entry.type, entry.row)
+        self.frontier = frontier
+        self.found: dict[Node, None] = {}
+        self.rejected: set[Node] = set()
 
     def run(self) -> SearchResult:
-        found: Node | None = None
+        node: Node | None = None
         try:
-            known = self.bank.lookup(self.goal.type, self.goal.values)
-            found = self.choose([known.node] if known else [])
-            level = 0
-            while found is None and level < self.options.max_level:
-                level += 1
-                found = self.level(level)
+            for step in self.steps():
+                node = step
+                if node is not None:
+                    break
         except _Exhausted:
-            pass
+            node = self.choose()
         self.statistics.seconds = time.monotonic() - self.started
-        entry = self.bank.add(found) if found is not None else None
-        return SearchResult(entry, found, self.statistics)
+        entry = self.bank.add(node) if node is not None else None
+        return SearchResult(entry, node, self.statistics)
 
-    def level(self, level: int) -> Node | None:
-        """Every candidate of one level; the cheapest solution among them."""
-        counts = self.active.counts()
-        solutions: list[Node] = []
-        try:
-            # First what may have the goal's type, looked at and not kept: most levels end here.
-            for box in self.enumerator.boxes(self.active, self.statistics, level == 1):
-                if box.signature.type == self.goal.type:
-                    self.decide(box, solutions, None)
-                    self.check_budget(level)
-        except _Exhausted:
-            if not solutions:
-                raise
-        if solutions or level == self.options.max_level:
-            return self.choose(solutions)
-        found: list[tuple[TensorType, int]] = []
-        for box in self.enumerator.boxes(self.active, self.statistics, level == 1):
-            self.decide(box, solutions, found)
-            self.check_budget(level)
-        for type, row in found:
-            self.active.add(type, row)
-        self.active.close_level(counts)
-        return None
+    def steps(self) -> Iterator[Node | None]:
+        """The search in pieces; it ends at the first that gives a node."""
+        known = self.bank.lookup(self.goal.type, self.goal.values)
+        if known is not None and (self.options.reuse or known in self.frontier):
+            self.found[known.node] = None
+            yield self.choose()
+        guide = self.options.guide
+        everything = self.sweep(None)
+        if guide is None:
+            for _ in range(self.options.max_level):
+                yield self.advance(everything)
+            return
+        likely = self.sweep(guide.likely)
+        for _ in range(self.options.max_level):
+            yield self.advance(likely)
+            if likely.level > 1:
+                yield self.advance(everything)
+        yield self.advance(everything)
 
-    def decide(self, box: Box, solutions: list[Node], found: list[tuple[TensorType, int]] | None) -> None:
-        """Evaluate a box, keep what is new, note what has the goal's value."""
-        signature = box.signature
-        evaluate, points = self.bank.batch(signature)
-        step = max(1, _CHUNK // max(1, points))
-        total = box.candidates
-        self.statistics.enumerated += total
-        self.statistics.evaluated += total
-        lengths = tuple(len(rows) for rows in box.rows)
-        for start in range(0, total, step):
-            places = np.unravel_index(np.arange(start, min(total, start + step)), lengths or (1,))
-            rows = [part[place] for part, place in zip(box.rows, places, strict=False)]
-            operands = [self.bank.table(t).values[r] for t, r in zip(signature.operands, rows, strict=True)]
-            values = evaluate(operands).reshape(-1, self.bank.table(signature.type).elements)
-            self.keep(box, rows, values, solutions, found)
+    def sweep(self, relevant: Relevant | None) -> _Sweep:
+        pool = Pool(self.bank, self.frontier)
+        goal = self.goal
+        targets = Targets(self.bank, self.grammar, pool, goal.type, goal.values, self.options.reuse)
+        return _Sweep(pool, targets, relevant)
 
-    def keep(
-        self,
-        box: Box,
-        rows: Sequence[NDArray[np.int64]],
-        values: Values,
-        solutions: list[Node],
-        found: list[tuple[TensorType, int]] | None,
-    ) -> None:
+    def advance(self, sweep: _Sweep) -> Node | None:
+        """One more level of a sweep: keep the candidates of the last one, meet, look at the next."""
+        for box in sweep.drawn:
+            self.keep(sweep, box)
+        for type, row in sweep.targets.expand(sweep.level):
+            mark = self.bank.table(type).fingerprints[row : row + 1]
+            number = int(sweep.targets.marks(type).find(mark)[0])
+            self.solved(sweep.targets.target(type, number).wrap(Entry(self.bank, type, row).node))
+        sweep.drawn = ()
+        node = self.choose()
+        if node is not None:
+            return node
+        sweep.level += 1
+        sweep.drawn = boxes(self.grammar, sweep.pool, sweep.level, sweep.relevant, self.statistics)
+        self.look(sweep)
+        return self.choose()
+
+    def look(self, sweep: _Sweep) -> None:
+        """Decide every candidate that may be a target, without keeping it."""
+        grace = _GRACE
+        for box in sweep.drawn:
+            if box.signature.type not in sweep.targets.types:
+                continue
+            marks = sweep.targets.marks(box.signature.type)
+            for block in blocks(self.bank, box):
+                self.count(sweep, len(block.marks))
+                hits = np.empty(min(_HITS, len(block.marks)), dtype=np.int64)
+                found = match(block.marks, marks.keys, hits)
+                if found:
+                    self.hit(sweep, block, hits[:found])
+                if self.found:
+                    grace -= len(block.marks)
+                    if grace < 0 or len(self.found) >= _SOLUTIONS:
+                        return
+
+    def hit(self, sweep: _Sweep, block: Block, places: Rows) -> None:
+        """Note the cheapest of the candidates at some places, which are targets."""
+        signature = block.signature
+        numbers = sweep.targets.marks(signature.type).find(block.marks[places])
+        lead, last = block.costs(self.bank)
+        costs = lead[places // len(last)] + last[places % len(last)]
+        costs += sweep.targets.costs(signature.type, numbers)
+        order = np.argsort(costs, kind="stable")[:_CHEAPEST]
+        operands = block.operands(places[order])
+        for candidate, number in enumerate(numbers[order].tolist()):
+            nodes = tuple(
+                Entry(self.bank, type, int(rows[candidate])).node
+                for type, rows in zip(signature.operands, operands, strict=True)
+            )
+            node = Operation(signature.definition.name, nodes, signature.attributes, signature.type)
+            self.solved(sweep.targets.target(signature.type, number).wrap(node))
+
+    def keep(self, sweep: _Sweep, box: Box) -> None:
+        """Take the new values of a box into the bank and the sweep's pool."""
         signature = box.signature
         table = self.bank.table(signature.type)
-        marks = self.bank.fingerprints(signature.type, values)
-        for place, mark in enumerate(marks.tolist()):
-            operands = tuple(int(part[place]) for part in rows)
-            if mark == self.mark and signature.type == self.goal.type:
-                self.statistics.solutions += 1
-                solutions.append(self.operation(box, operands))
-            if found is None:
-                continue
-            before = table.count
-            row = self.bank.insert(signature, operands, values[place], mark)
-            self.statistics.equivalent += table.count == before
-            found.append((signature.type, row))
+        if self.bank.bytes > self.options.max_bytes:
+            return
+        counted = signature.type in sweep.targets.types
+        for block in blocks(self.bank, box):
+            self.count(sweep, 0 if counted else len(block.marks))
+            kept = keep(self.bank, block, sweep.pool.state(signature.type), self.statistics)
+            sweep.pool.take(signature.type, sweep.level, kept)
+            if table.bytes > self.options.max_bytes:
+                return
 
-    def operation(self, box: Box, rows: tuple[int, ...]) -> Node:
-        signature = box.signature
-        operands = tuple(
-            Entry(self.bank, type, row).node for type, row in zip(signature.operands, rows, strict=True)
-        )
-        return Operation(signature.definition.name, operands, signature.attributes, signature.type)
+    def solved(self, node: Node) -> None:
+        """Note a graph that has the goal's fingerprint."""
+        if node not in self.rejected:
+            self.found[node] = None
 
-    def choose(self, solutions: Sequence[Node]) -> Node | None:
-        """The cheapest acceptable solution."""
+    def choose(self) -> Node | None:
+        """The cheapest of the graphs found that has the goal's value and is accepted."""
         accept = self.options.accept
-        for node in sorted(solutions, key=self.bank.cost):
-            if accept is None or accept(node):
-                return node
+        wanted = self.goal.values.reshape(-1)
+        for node in sorted(self.found, key=self.bank.cost):
+            if np.array_equal(self.bank.observe(node), wanted):
+                self.statistics.solutions += 1
+                if accept is None or accept(node):
+                    return node
+            self.rejected.add(node)
+        self.found.clear()
         return None
 
-    def check_budget(self, level: int) -> None:
+    def count(self, sweep: _Sweep, candidates: int) -> None:
+        """Count candidates, tell of them, and stop where a bound is passed."""
+        self.statistics.enumerated += candidates
+        self.statistics.evaluated += candidates
         seconds = time.monotonic() - self.started
         if self.options.progress is not None:
-            self.options.progress(level, self.statistics.enumerated, seconds)
+            self.options.progress(sweep.level, self.statistics.enumerated, seconds)
         if seconds > self.options.budget_s or self.statistics.enumerated > self.options.max_candidates:
             raise _Exhausted
