@@ -17,6 +17,8 @@ from .start_bounds import LoopRange, stays_within
 
 AttributeTexts = tuple[tuple[str, str], ...]
 
+_SUMS = frozenset({"stablehlo.dot", "stablehlo.dot_general", "stablehlo.convolution"})
+
 I64 = TensorShape((), DType.I64)
 I1 = TensorShape((), DType.I1)
 
@@ -48,7 +50,12 @@ class Scene:
 
 
 def lower(operation: Operation, operands: Sequence[Value], result: TensorShape, scene: Scene) -> Value:
-    """Make the op; VerificationError where the definition has no printed form."""
+    """Make the op; VerificationError where the definition has no printed form.
+
+    Sums over nothing are printed as their value, since not every consumer takes them.
+    """
+    if operation.name in _SUMS and any(operand.type.is_empty for operand in operands):
+        return scene.emitter.constant(0, result)
     special = _SPECIAL.get(operation.name)
     if special is not None:
         return special(operation, operands, result, scene)
