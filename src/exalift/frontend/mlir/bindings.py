@@ -1,0 +1,223 @@
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# pyright: reportUnknownLambdaType=false, reportMissingParameterType=false
+"""IREE's MLIR bindings, which come without types: text in, `syntax` out, nothing else of MLIR leaves."""
+
+from __future__ import annotations
+
+import re
+
+from iree.compiler import ir
+
+from exalift.base import Diagnostic, DType, RefusedError, Span
+
+from .source import SourceText
+from .syntax import (
+    AffineMap,
+    Attribute,
+    Block,
+    Function,
+    Instruction,
+    IntegerSet,
+    MemRefType,
+    Operation,
+    OtherType,
+    ScalarType,
+    Type,
+    Value,
+)
+
+_DYNAMIC = ir.ShapedType.get_dynamic_size()
+_SET = re.compile(r"affine_set<(.*) : \((.*)\)>$", re.DOTALL)
+_FLOATS = {"bf16": DType.BF16, "f16": DType.F16, "f32": DType.F32, "f64": DType.F64}
+_BINARY = {
+    ir.AffineAddExpr: "add",
+    ir.AffineMulExpr: "mul",
+    ir.AffineModExpr: "mod",
+    ir.AffineFloorDivExpr: "floordiv",
+    ir.AffineCeilDivExpr: "ceildiv",
+}
+
+
+def read_functions(source: SourceText, function: str | None) -> tuple[Function, ...]:
+    """All `func.func` of a text, in order, those of nested modules too.
+
+    Where the whole does not parse (say, another function uses a dialect that is not registered) but
+    one function is asked for, that function is parsed alone.
+    Raises RefusedError for a text that is too long, too deep or wrong.
+    """
+    source.check_size()
+    try:
+        return _read(source, source.text)
+    except ir.MLIRError as error:
+        alone = None if function is None else source.with_one_function(function)
+        if alone is None:
+            raise _syntax_error(source, error) from None
+    try:
+        return _read(source, alone)
+    except ir.MLIRError as error:
+        raise _syntax_error(source, error) from None
+
+
+def _read(source: SourceText, text: str) -> tuple[Function, ...]:
+    with ir.Context() as context:
+        context.enable_multithreading(False)
+        context.allow_unregistered_dialects = True
+        module = ir.Module.parse(text)
+        return _Reader(source).functions(module.operation)
+
+
+def _syntax_error(source: SourceText, error: ir.MLIRError) -> RefusedError:
+    start = source.span_at(1, 1)
+    found: list[Diagnostic] = []
+    for diagnostic in error.error_diagnostics:
+        message = str(diagnostic.message).strip().replace("`", "'")
+        span = source.span(str(diagnostic.location), start)
+        hint = "name one function, to read that one alone" if message.startswith("Dialect") else ""
+        found.append(Diagnostic(message, span, hint))
+    return RefusedError(tuple(found) or (Diagnostic(str(error), start),))
+
+
+class _Reader:
+    def __init__(self, source: SourceText) -> None:
+        self.source = source
+        self.values: dict[ir.Value, Value] = {}
+
+    def functions(self, module: ir.Operation) -> tuple[Function, ...]:
+        found: list[Function] = []
+        for operation in module.regions[0].blocks[0].operations:
+            if operation.operation.name == "builtin.module":
+                found += self.functions(operation.operation)
+            elif operation.operation.name == "func.func":
+                found.append(self.function(operation.operation))
+        return tuple(found)
+
+    def function(self, operation: ir.Operation) -> Function:
+        span = self.source.span(str(operation.location), self.source.span_at(1, 1))
+        results = tuple(_type(item) for item in operation.attributes["function_type"].value.results)
+        blocks = self.region(operation.regions[0], span)
+        arguments = blocks[0].arguments if blocks else ()
+        return Function(operation.attributes["sym_name"].value, results, blocks, span, arguments)
+
+    def region(self, region: ir.Region, span: Span) -> tuple[Block, ...]:
+        # Arguments first: an operand may name the argument of a later block.
+        arguments = [
+            tuple(self.argument(argument, span) for argument in block.arguments) for block in region.blocks
+        ]
+        return tuple(
+            Block(given, tuple(self.operation(inner.operation, span) for inner in block.operations))
+            for given, block in zip(arguments, region.blocks, strict=True)
+        )
+
+    def argument(self, argument: ir.BlockArgument, default: Span) -> Value:
+        location = str(argument.location)
+        name = self.source.argument_name(location, str(argument.get_name()).lstrip("%"))
+        value = Value(name, _type(argument.type), self.source.span(location, default), _uses(argument))
+        self.values[argument] = value
+        return value
+
+    def operation(self, operation: ir.Operation, default: Span) -> Operation:
+        location = str(operation.location)
+        span = self.source.span(location, default)
+        results: list[Value] = []
+        for number, result in enumerate(operation.results):
+            name = self.source.result_name(location, str(result.get_name()).lstrip("%").split("#")[0])
+            name = f"{name}_{number}" if number else name
+            self.values[result] = Value(name, _type(result.type), span, _uses(result))
+            results.append(self.values[result])
+        return Operation(
+            name=operation.name,
+            # In a graph region an operand may come before its definition; none that is taken has one.
+            operands=tuple(self.values.get(v) or Value("?", _type(v.type), span) for v in operation.operands),
+            results=tuple(results),
+            attributes={name: _attribute(operation.attributes[name]) for name in operation.attributes},
+            regions=tuple(self.region(region, span) for region in operation.regions),
+            span=span,
+        )
+
+
+def _uses(value: ir.Value) -> int:
+    return sum(1 for _ in value.uses)
+
+
+def _type(given: ir.Type) -> Type:
+    text = str(given)
+    if isinstance(given, ir.IndexType):
+        return ScalarType(DType.I64, is_index=True)
+    if isinstance(given, ir.IntegerType):
+        name = f"{'ui' if given.is_unsigned else 'i'}{given.width}"
+        if name in {dtype.value for dtype in DType}:
+            return ScalarType(DType(name))
+        return OtherType(text, f"integers of {given.width} bits are not supported")
+    if text in _FLOATS:
+        return ScalarType(_FLOATS[text])
+    if isinstance(given, ir.MemRefType):
+        return _memref(given)
+    return OtherType(text, f"values of type {text} are not supported")
+
+
+def _memref(given: ir.MemRefType) -> Type:
+    text = str(given)
+    element = _type(given.element_type)
+    if not isinstance(element, ScalarType):
+        return OtherType(text, f"memrefs of {given.element_type} are not supported")
+    if given.memory_space is not None:
+        return OtherType(text, "memory spaces are not supported")
+    if not isinstance(given.layout, ir.AffineMapAttr) or not _is_identity(given.layout.value):
+        return OtherType(text, "memrefs with a layout are not supported")
+    return MemRefType(element, tuple(None if extent == _DYNAMIC else extent for extent in given.shape))
+
+
+def _is_identity(given: ir.AffineMap) -> bool:
+    return given == ir.AffineMap.get_identity(given.n_dims)
+
+
+def _attribute(given: ir.Attribute) -> Attribute:
+    if isinstance(given, ir.BoolAttr | ir.IntegerAttr | ir.FloatAttr | ir.StringAttr):
+        return given.value
+    if isinstance(given, ir.FlatSymbolRefAttr):
+        return given.value
+    if isinstance(given, ir.AffineMapAttr):
+        return _map(given.value)
+    if isinstance(given, ir.IntegerSetAttr):
+        return _set(str(given))
+    if isinstance(given, ir.DenseI32ArrayAttr | ir.DenseI64ArrayAttr | ir.DenseIntElementsAttr):
+        return tuple(int(item) for item in given)
+    if isinstance(given, ir.ArrayAttr):
+        items = (_attribute(item) for item in given)
+        return tuple(item if isinstance(item, int | str) else str(item) for item in items)
+    return str(given)
+
+
+def _map(given: ir.AffineMap) -> AffineMap:
+    return AffineMap(given.n_dims, given.n_symbols, tuple(_steps(result) for result in given.results))
+
+
+def _steps(root: ir.AffineExpr) -> tuple[Instruction, ...]:
+    """The expression in reverse Polish notation."""
+    steps: list[Instruction] = []
+    pending: list[ir.AffineExpr | Instruction] = [root]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, tuple):
+            steps.append(item)
+        elif isinstance(item, ir.AffineConstantExpr):
+            steps.append(("constant", item.value))
+        elif isinstance(item, ir.AffineDimExpr):
+            steps.append(("dim", item.position))
+        elif isinstance(item, ir.AffineSymbolExpr):
+            steps.append(("symbol", item.position))
+        else:
+            pending += [(_BINARY[type(item)], 0), item.rhs, item.lhs]
+    return tuple(steps)
+
+
+def _set(text: str) -> IntegerSet:
+    """The bindings offer no way into an integer set's attribute, but its text is that of a map's."""
+    found = _SET.match(text)
+    if found is None:
+        raise ValueError(f"not an integer set: {text}")
+    rows = found.group(2).split(", ")
+    expressions = ", ".join(row.rsplit(" ", 2)[0] for row in rows)
+    as_map = ir.Attribute.parse(f"affine_map<{found.group(1)} -> ({expressions})>")
+    return IntegerSet(_map(as_map.value), tuple(row.endswith("== 0") for row in rows))

@@ -1,0 +1,167 @@
+"""The text of a module: from MLIR's locations to places, and to the names that its memory form has lost."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from exalift.base import Diagnostic, RefusedError, Span
+
+MAX_CHARACTERS = 4_000_000
+"""Longer texts are refused: what loops compute takes some kilobytes to say."""
+
+MAX_NESTING = 100
+"""Deeper brackets are refused: MLIR's parser recurses, and would end the process."""
+
+_BUFFER = "-"  # how MLIR calls the text that it parses from memory
+_POSITION = re.compile(r'"((?:[^"\\]|\\.)*)":(\d+):(\d+)')
+_NAMED = re.compile(r'^loc\("((?:[^"\\]|\\.)*)"[()]')
+_TOKEN = re.compile(r"[%@#!]?[\w.$-]+|.")
+_RESULT = re.compile(r"%([\w.$-]+)(?::\d+)?\s*=\s*$")
+_VALUE = re.compile(r"%([\w.$-]+)")
+_PLAIN = re.compile(r'[^"/(\[{}\])]+')
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"?')
+_FUNCTION = re.compile(r"func\.func\b[^@\n]*@(?:([\w.$-]+)|\"([^\"]*)\")")
+
+
+class Unsupported(Exception):
+    """Something in the source that Exalift does not take; whoever knows the place adds it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """A source file. A location is given as MLIR prints it, `loc("-":3:5)` for example."""
+
+    text: str
+    filename: str
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    def span_at(self, line: int, column: int) -> Span:
+        """The token at a place of this file."""
+        width = 1
+        if line <= len(self._lines):
+            token = _TOKEN.match(self._lines[line - 1], column - 1)
+            width = len(token.group()) if token else 1
+        return Span(self.filename, line, column, line, column + width)
+
+    def span(self, location: str, default: Span) -> Span:
+        """The place that a location names first; `default` where it names none.
+
+        A module that carries debug information points into the file that it was made from.
+        """
+        found = _POSITION.search(location)
+        if found is None:
+            return default
+        file, line, column = found.group(1), max(1, int(found.group(2))), max(1, int(found.group(3)))
+        if file == _BUFFER:
+            return self.span_at(line, column)
+        return Span(file, line, column, line, column + 1)
+
+    def _around(self, location: str) -> tuple[str, str]:
+        """The line's text before a place, and from it on; empty where the place is not in this file."""
+        found = _POSITION.search(location)
+        if found is None or found.group(1) != _BUFFER or int(found.group(2)) > len(self._lines):
+            return "", ""
+        line = self._lines[int(found.group(2)) - 1]
+        return line[: int(found.group(3)) - 1], line[int(found.group(3)) - 1 :]
+
+    def argument_name(self, location: str, default: str) -> str:
+        """How the text calls a block argument, without the percent sign."""
+        named = _NAMED.match(location)
+        if named is not None:
+            return named.group(1)
+        written = _VALUE.match(self._around(location)[1])
+        return written.group(1) if written else default
+
+    def result_name(self, location: str, default: str) -> str:
+        """How the text calls the first result of the operation at a place."""
+        written = _RESULT.search(self._around(location)[0])
+        return written.group(1) if written else default
+
+    def check_size(self) -> None:
+        """Raise RefusedError for a text that is too long or nested too deeply to be parsed safely."""
+        if len(self.text) > MAX_CHARACTERS:
+            raise self._refused(f"the file has {len(self.text)} characters, over {MAX_CHARACTERS}", 0)
+        if "\0" in self.text:
+            raise self._refused("a NUL character: this is not MLIR text", self.text.index("\0"))
+        depth = 0
+        for offset, bracket in _brackets(self.text):
+            depth += 1 if bracket in "([{" else -1
+            if depth > MAX_NESTING:
+                raise self._refused(f"brackets are nested more than {MAX_NESTING} deep", offset)
+
+    def _refused(self, message: str, offset: int) -> RefusedError:
+        line = self.text.count("\n", 0, offset) + 1
+        column = offset - self.text.rfind("\n", 0, offset)
+        return RefusedError((Diagnostic(message, self.span_at(line, column)),))
+
+    def with_one_function(self, name: str) -> str | None:
+        """The text with every other function blanked, all places kept; None unless there is just one."""
+        functions = _functions(self.text)
+        if [found for _, _, found in functions].count(name) != 1:
+            return None
+        pieces: list[str] = []
+        position = 0
+        for start, end, found in functions:
+            if found != name:
+                pieces += [self.text[position:start], re.sub(r"[^\n]", " ", self.text[start:end])]
+                position = end
+        return "".join([*pieces, self.text[position:]])
+
+
+def _brackets(text: str) -> list[tuple[int, str]]:
+    """Every bracket outside strings and comments, with its offset."""
+    found: list[tuple[int, str]] = []
+    position = 0
+    while position < len(text):
+        character = text[position]
+        if character == '"':
+            match = _STRING.match(text, position)
+            position = match.end() if match else position + 1
+        elif text.startswith("//", position):
+            end = text.find("\n", position)
+            position = len(text) if end < 0 else end
+        elif character in "([{}])":
+            found.append((position, character))
+            position += 1
+        else:
+            match = _PLAIN.match(text, position)
+            position = match.end() if match else position + 1
+    return found
+
+
+def _functions(text: str) -> list[tuple[int, int, str]]:
+    """Start, end and name of every function with a body.
+
+    The body is the first group in braces, after the parameters, that no `attributes` announces.
+    """
+    brackets = _brackets(text)
+    found: list[tuple[int, int, str]] = []
+    for header in _FUNCTION.finditer(text):
+        if found and header.start() < found[-1][1]:
+            continue
+        depth, opened = 0, 0
+        for offset, bracket in brackets:
+            if offset < header.end():
+                continue
+            if bracket in "([{":
+                opened = opened if depth else offset
+                depth += 1
+                continue
+            depth -= 1
+            if depth < 0:  # the end of what is around: a declaration
+                break
+            announced = text[header.end() : opened].rstrip().endswith("attributes")
+            if not depth and bracket == "}" and not announced:
+                found.append((header.start(), offset + 1, header.group(1) or header.group(2)))
+                break
+    return found
