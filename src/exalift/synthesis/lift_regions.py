@@ -18,7 +18,7 @@ from exalift.affine import (
     RegionStep,
     SequentialLoop,
 )
-from exalift.affine.algebra import PrimeField
+from exalift.affine.algebra import Machine, PrimeField
 from exalift.base import VerificationError
 from exalift.dialects import (
     Argument,
@@ -41,6 +41,7 @@ from .solver import Effort, Solver
 from .splits import IterationRange, Scope, write_back
 from .static_checks import SizeLimit
 from .statistics import Statistics
+from .unread import Poison
 from .witness import Witness
 
 _ENVIRONMENTS = 4
@@ -254,7 +255,9 @@ class _Lift:
             scope = Scope(types, loops, self.context, self.nominal, self.limit)
             bank = Bank(environments[0], self.dialect, self.nominal, SizeLimit(self.limit))
             witnesses = [Witness(e, self.dialect, types) for e in environments[1:]]
-            self.solvers[key] = Solver(bank, scope, witnesses)
+            last = environments[-1]
+            poison = Poison(Environment(last.sizes, Machine(), last.seed), self.dialect, types)
+            self.solvers[key] = Solver(bank, scope, (*witnesses, poison))
         return self.solvers[key]
 
     def _environments(self, loops: tuple[IterationRange, ...], number: int) -> list[Environment]:

@@ -34,6 +34,7 @@ from .bank import Bank, Entry
 from .search import Goal, Progress, SearchOptions, search
 from .splits import Scope, Split, goal_type, hints_for, propose
 from .statistics import Statistics
+from .unread import Poison
 from .witness import Witness
 
 _DIRECT_NODES = 7
@@ -67,7 +68,7 @@ class Effort:
 class Solver:
     """Solves goals in one environment; solved goals and their values are shared among regions."""
 
-    def __init__(self, bank: Bank, scope: Scope, witnesses: Sequence[Witness] = ()) -> None:
+    def __init__(self, bank: Bank, scope: Scope, witnesses: Sequence[Witness | Poison] = ()) -> None:
         self.bank = bank
         self.scope = scope
         self.witnesses = witnesses
@@ -172,13 +173,19 @@ class Solver:
         self, goal: Formula, target: Goal, split: Split, parts: Sequence[Solution], effort: Effort
     ) -> Solution | None:
         """The op that joins the parts, by one level of search over just these."""
-        options = SearchOptions(budget_s=max(0.05, effort.left), max_level=1, progress=effort.progress)
+        options = SearchOptions(
+            budget_s=max(0.05, effort.left),
+            max_level=1,
+            progress=effort.progress,
+            accept=lambda node: all(witness.agrees(goal, node) for witness in self.witnesses),
+        )
         frontier = [part.entry for part in parts]
         result = search(self.bank, target, options, split.hints, frontier)
         effort.statistics += result.statistics
         if result.node is None or result.entry is None:
             return None
-        return Solution(result.node, result.entry)
+        # The accepted graph becomes the recipe of its value: a cheaper one may be right here only.
+        return Solution(result.node, self.bank.seed(result.node, target.values))
 
 
 def canonical(goal: Formula) -> Formula:
