@@ -24,6 +24,7 @@ from .graph import (
     Update,
     postorder,
 )
+from .types import TensorType
 
 
 def evaluate_node(
@@ -85,15 +86,20 @@ def _initial(
         if argument.name not in inputs:
             raise UsageError(f"{program.name}: no input for {argument.name!r}")
         value = np.asarray(inputs[argument.name])
-        expected = argument.type.at(sizes)
+        expected = _shape(argument.type, sizes)
         if value.shape != expected:
             raise UsageError(f"the input {argument.name!r} has shape {value.shape}, expected {expected}")
         arrays[argument.name] = value
     for local in program.locals:
-        zeros = np.empty(local.type.at(sizes), algebra.storage(local.type.dtype))
+        zeros = np.empty(_shape(local.type, sizes), algebra.storage(local.type.dtype))
         zeros[...] = algebra.constant(0, local.type.dtype)
         arrays[local.name] = zeros
     return arrays
+
+
+def _shape(type: TensorType, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """As in formulas, a negative extent counts as 0."""
+    return tuple(max(0, extent) for extent in type.at(sizes))
 
 
 class _Runner:

@@ -1,0 +1,148 @@
+"""Certificates: a verdict in a file, tied to the texts of source and target by their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from exalift.base import UsageError, write_atomically
+
+from .verdict import Level, Status, Verdict
+
+SCHEMA = 1
+_MOST_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What was proved, of which two texts, and how to say so again.
+
+    source_sha256, target_sha256: of the texts, as UTF-8.
+    sizes: the tuples of sizes at which the level was established.
+    witness: counts of how it was decided. Schema 1 holds nothing that would spare a checker work.
+    """
+
+    function: str
+    source_sha256: str
+    target_sha256: str
+    level: Level
+    sizes: tuple[Mapping[str, int], ...]
+    assumptions: tuple[str, ...]
+    witness: Mapping[str, int]
+
+    def matches(self, source: str, target: str) -> bool:
+        """Whether the certificate is about these two texts."""
+        return (self.source_sha256, self.target_sha256) == (digest(source), digest(target))
+
+
+def digest(text: str) -> str:
+    """The SHA-256 of a text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def certify(function: str, source: str, target: str, verdict: Verdict) -> Certificate:
+    """The certificate of a verdict; raises UsageError where nothing was established."""
+    if verdict.status is Status.REFUTED or verdict.level is None:
+        raise UsageError(f"{function}: there is nothing to certify ({verdict})")
+    return Certificate(
+        function,
+        digest(source),
+        digest(target),
+        verdict.level,
+        tuple(dict(sizes) for sizes in verdict.sizes),
+        verdict.assumptions,
+        dict(verdict.witness),
+    )
+
+
+def write_certificate(certificate: Certificate, path: str | Path) -> None:
+    """Write as JSON; the file is replaced as a whole or not at all. Raises OSError."""
+    content = {
+        "schema": SCHEMA,
+        "function": certificate.function,
+        "source_sha256": certificate.source_sha256,
+        "target_sha256": certificate.target_sha256,
+        "level": certificate.level.value,
+        "sizes": [dict(sizes) for sizes in certificate.sizes],
+        "assumptions": list(certificate.assumptions),
+        "witness": dict(certificate.witness),
+    }
+    write_atomically(path, json.dumps(content, indent=1) + "\n")
+
+
+def read_certificate(path: str | Path) -> Certificate:
+    """Read and check a certificate. Raises UsageError for anything but one of a known schema, OSError."""
+    with open(path, "rb") as stream:
+        data = stream.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise UsageError(f"{path}: larger than {_MOST_BYTES} bytes, which no certificate is")
+    try:
+        content: object = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not a certificate: {error}") from error
+    reader = _Reader(str(path), content)
+    schema = reader.integer("schema")
+    if schema != SCHEMA:
+        raise UsageError(f"{path}: schema {schema} is not known, expected {SCHEMA}")
+    try:
+        level = Level(reader.text("level"))
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return Certificate(
+        reader.text("function"),
+        reader.text("source_sha256"),
+        reader.text("target_sha256"),
+        level,
+        tuple(_integers(str(path), item) for item in reader.list("sizes")),
+        tuple(_text(str(path), item) for item in reader.list("assumptions")),
+        _integers(str(path), reader.field("witness")),
+    )
+
+
+class _Reader:
+    """The fields of a JSON object, each with its type checked."""
+
+    def __init__(self, path: str, content: object) -> None:
+        self.path = path
+        if not isinstance(content, dict):
+            raise UsageError(f"{path}: not a certificate: expected an object")
+        self.content = cast(dict[str, object], content)
+
+    def field(self, name: str) -> object:
+        if name not in self.content:
+            raise UsageError(f"{self.path}: not a certificate: {name!r} is missing")
+        return self.content[name]
+
+    def integer(self, name: str) -> int:
+        return _integer(self.path, self.field(name))
+
+    def text(self, name: str) -> str:
+        return _text(self.path, self.field(name))
+
+    def list(self, name: str) -> list[object]:
+        value = self.field(name)
+        if not isinstance(value, list):
+            raise UsageError(f"{self.path}: {name!r} is not a list")
+        return cast(list[object], value)
+
+
+def _text(path: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{path}: expected a string, got {value!r}")
+    return value
+
+
+def _integer(path: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"{path}: expected an integer, got {value!r}")
+    return value
+
+
+def _integers(path: str, value: object) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: expected an object of integers, got {value!r}")
+    return {_text(path, k): _integer(path, v) for k, v in cast(dict[object, object], value).items()}

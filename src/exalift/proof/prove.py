@@ -1,0 +1,160 @@
+"""The proof of one pair of programs: tests first, which refute cheaply, then small sizes exactly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Literal
+
+from exalift.affine import Program
+from exalift.base import UsageError
+from exalift.dialects import Dialect, TensorProgram
+
+from .bounded import BoundedOutcome, prove_bounded
+from .runs import Pair
+from .sizes import SizeSpace, SmallSizes, sizes_for_tests, small_sizes
+from .tested import TestOutcome, run_tests
+from .verdict import Counterexample, Level, Sizes, Status, Verdict
+
+# Every size takes its lowest values, as many as this.
+_WIDTH = 3
+# The part of the budget that tests may take where a proof is asked for.
+_TEST_SHARE = 0.3
+
+_REALS = "floating-point numbers are exact reals: rounding, overflow, NaN and divisions by zero are left out"
+_INTEGERS = "signed integers wrap, as the source's must not overflow"
+_ALIASING = "distinct array parameters do not overlap"
+
+LevelName = Literal["tested", "bounded"]
+
+
+def prove(
+    source: Program,
+    lifted: TensorProgram,
+    dialect: Dialect,
+    *,
+    level: LevelName = "bounded",
+    budget_s: float = 10.0,
+    seed: int = 0,
+    sizes: Mapping[str, int] | None = None,
+) -> Verdict:
+    """Decide, as far as the budget goes, whether a lifted program is its source's.
+
+    `level` is what is asked for; the verdict says which level was reached. `sizes` pins sizes to
+    values. All other sizes, those that the source fixes and a pass made symbolic included, take
+    small values that `source.constraints` and the minima allow.
+
+    PROVED at `bounded`: for every tuple of sizes in the verdict, all elements of all results are
+    equal for all inputs. Where there are too many tuples for the budget, these are at least so many
+    that any two sizes take every pair of their values; the reason says so.
+    REFUTED: there is a counterexample, confirmed by running both programs, or the lifted program has
+    no meaning at sizes that the source admits. UNKNOWN: neither.
+
+    Not handled: rounding (an exact equality that loses all digits is an equality), sizes beyond the
+    small ones, ops without a formula (UNKNOWN), aliasing parameters.
+    Raises UsageError where arguments, results or sizes do not fit the source. Time: the budget, and
+    what the last step takes beyond it, a solver query of some seconds at most.
+    """
+    start = time.monotonic()
+    pair = Pair(source, lifted, dialect)
+    pair.check()
+    space = SizeSpace.of(source, _known(source, sizes or {}))
+    asked = Level(level)
+    deadline = start + budget_s
+    tests_until = deadline if asked is Level.TESTED else start + budget_s * _TEST_SHARE
+    report = _Report(pair, asked, start)
+    try:
+        tests = run_tests(pair, sizes_for_tests(space), seed, tests_until)
+        refuted = report.refutation(tests.counterexample, tests.ill_formed)
+        if refuted is not None:
+            return refuted
+        if asked is Level.TESTED:
+            return report.of_tests(tests)
+        small = small_sizes(space, _WIDTH)
+        outcome = prove_bounded(pair, small, deadline)
+    except UsageError as error:
+        return report.verdict(Status.UNKNOWN, None, (), str(error))
+    refuted = report.refutation(outcome.counterexample, outcome.ill_formed)
+    return refuted if refuted is not None else report.of_proof(tests, small, outcome)
+
+
+def _known(source: Program, sizes: Mapping[str, int]) -> Mapping[str, int]:
+    names = {size.name for size in source.sizes}
+    for name in sizes:
+        if name not in names:
+            raise UsageError(f"{source.name} has no size {name!r}")
+    return sizes
+
+
+class _Report:
+    """Verdicts of one call, with its assumptions and its time."""
+
+    def __init__(self, pair: Pair, asked: Level, start: float) -> None:
+        self.pair = pair
+        self.asked = asked
+        self.start = start
+
+    def verdict(
+        self,
+        status: Status,
+        level: Level | None,
+        sizes: tuple[Sizes, ...],
+        reason: str,
+        counterexample: Counterexample | None = None,
+        witness: Mapping[str, int] | None = None,
+    ) -> Verdict:
+        seconds = time.monotonic() - self.start
+        assumptions = self.assumptions() if status is not Status.REFUTED else ()
+        return Verdict(
+            status, level, sizes, assumptions, counterexample, reason, seconds, dict(witness or {})
+        )
+
+    def assumptions(self) -> tuple[str, ...]:
+        source = self.pair.source
+        found = list(source.assumptions)
+        dtypes = {array.dtype for array in source.arrays}
+        if any(dtype.is_float for dtype in dtypes):
+            found.append(_REALS)
+        if any(dtype.is_integer and dtype.is_signed for dtype in dtypes):
+            found.append(_INTEGERS)
+        if sum(bool(array.shape) for array in self.pair.parameters) > 1:
+            found.append(_ALIASING)
+        return tuple(dict.fromkeys(found))
+
+    def refutation(self, counterexample: Counterexample | None, ill_formed: str) -> Verdict | None:
+        if counterexample is not None:
+            return self.verdict(Status.REFUTED, None, (), str(counterexample), counterexample)
+        if ill_formed:
+            reason = f"the lifted program has no meaning where the source has: {ill_formed}"
+            return self.verdict(Status.REFUTED, None, (), reason)
+        return None
+
+    def of_tests(self, tests: TestOutcome) -> Verdict:
+        if not tests.sizes:
+            reason = tests.inadmissible or "no run was finished within the budget"
+            return self.verdict(Status.UNKNOWN, None, (), reason)
+        reason = f"equal in {tests.runs} runs at {len(tests.sizes)} tuples of sizes"
+        witness = {"runs": tests.runs}
+        return self.verdict(Status.PROVED, Level.TESTED, tuple(tests.sizes), reason, witness=witness)
+
+    def of_proof(self, tests: TestOutcome, small: SmallSizes, outcome: BoundedOutcome) -> Verdict:
+        if outcome.undecided or not outcome.sizes or not outcome.covered:
+            known = self.of_tests(tests)
+            why = outcome.undecided[0] if outcome.undecided else "the budget is spent"
+            if not small.tuples:
+                why = "no small sizes satisfy the constraints"
+            reason = f"not decided for all values: {why}"
+            return self.verdict(Status.UNKNOWN, known.level, known.sizes, reason, witness=known.witness)
+        ranges = ", ".join(f"{n} {low}..{high}" for n, (low, high) in small.bounds.items())
+        count = len(outcome.sizes)
+        reason = f"equal for all values at {count} tuples of sizes" if ranges else "equal for all values"
+        if ranges and outcome.finished and small.complete:
+            reason += f", all with {ranges}"
+        elif ranges:
+            reason += f", which cover all pairs with {ranges}"
+        witness = {
+            "runs": tests.runs,
+            "elements_by_normal_form": outcome.by_normal_form,
+            "elements_by_solver": outcome.by_solver,
+        }
+        return self.verdict(Status.PROVED, Level.BOUNDED, tuple(outcome.sizes), reason, witness=witness)

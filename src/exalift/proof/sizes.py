@@ -1,0 +1,165 @@
+"""Which values of the size parameters to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice, product
+
+import numpy as np
+
+from exalift.affine import Program
+
+# Candidate tuples looked at before giving up on finding one that the constraints allow.
+_MOST_CANDIDATES = 100_000
+_MOST_TUPLES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class SizeSpace:
+    """The sizes of a program: names, lowest values, and what the constraints and pins allow."""
+
+    program: Program
+    names: tuple[str, ...]
+    lowest: tuple[int, ...]
+    pinned: Mapping[str, int]
+
+    @staticmethod
+    def of(program: Program, pinned: Mapping[str, int] | None = None) -> SizeSpace:
+        """The space of a program, some of whose sizes may be pinned to a value."""
+        fixed = {name: value for name, value in (pinned or {}).items() if name}
+        names = tuple(size.name for size in program.sizes)
+        lowest = tuple(fixed.get(size.name, size.minimum) for size in program.sizes)
+        space = SizeSpace(program, names, lowest, fixed)
+        return SizeSpace(program, names, space._raised(), fixed)
+
+    def _raised(self) -> tuple[int, ...]:
+        """Lower bounds that single-size constraints imply, so that the search starts near a solution."""
+        lowest = dict(zip(self.names, self.lowest, strict=True))
+        disjuncts = self.program.constraints.disjuncts
+        for constraint in disjuncts[0] if len(disjuncts) == 1 else ():
+            expression = constraint.expression
+            if len(expression.names) == 1 and expression.is_linear:
+                (name,) = expression.names
+                coefficient = expression.coefficient(name)
+                if coefficient > 0 and name in lowest and name not in self.pinned:
+                    bound = -(expression.constant // coefficient)
+                    lowest[name] = max(lowest[name], bound)
+        return tuple(lowest[name] for name in self.names)
+
+    def admits(self, values: tuple[int, ...]) -> bool:
+        """Whether the constraints hold, minima and pins included."""
+        sizes = dict(zip(self.names, values, strict=True))
+        if any(sizes[size.name] < size.minimum for size in self.program.sizes):
+            return False
+        if any(sizes.get(name, value) != value for name, value in self.pinned.items()):
+            return False
+        return self.program.constraints.at(sizes)
+
+    def _ranges(self, width: int, base: tuple[int, ...]) -> list[range]:
+        return [
+            range(low, low + 1 if name in self.pinned else low + width)
+            for name, low in zip(self.names, base, strict=True)
+        ]
+
+    def near(self, values: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The first admissible tuple at or a little above `values`; None where none was found."""
+        for width in (1, 2, 4, 8):
+            candidates = islice(product(*self._ranges(width, values)), _MOST_CANDIDATES)
+            for candidate in sorted(candidates, key=sum):
+                if self.admits(candidate):
+                    return candidate
+        return None
+
+    def named(self, values: tuple[int, ...]) -> dict[str, int]:
+        return dict(zip(self.names, values, strict=True))
+
+
+def sizes_for_tests(space: SizeSpace) -> tuple[dict[str, int], ...]:
+    """A few tuples: the smallest, pairwise distinct ones in either order, odd ones, each smallest in turn."""
+    count, lowest = len(space.names), space.lowest
+    rising = tuple(max(low, 3 + k) for k, low in enumerate(lowest))
+    falling = tuple(max(low, 2 + count - k) for k, low in enumerate(lowest))
+    odd = tuple(max(low | 1, 5 + 2 * ((3 * k + 1) % max(1, count))) for k, low in enumerate(lowest))
+    wanted = [rising, lowest, falling]
+    wanted += [rising[:k] + lowest[k : k + 1] + rising[k + 1 :] for k in range(count)]
+    wanted += [lowest[:k] + falling[k : k + 1] + lowest[k + 1 :] for k in range(count)]
+    wanted.append(odd)
+    return _found(space, wanted)
+
+
+def _found(space: SizeSpace, wanted: Iterable[tuple[int, ...]]) -> tuple[dict[str, int], ...]:
+    pins = dict(space.pinned)
+    pinned = [tuple(pins.get(n, v) for n, v in zip(space.names, values, strict=True)) for values in wanted]
+    near = [space.near(values) for values in dict.fromkeys(pinned)]
+    return tuple(space.named(values) for values in dict.fromkeys(v for v in near if v is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class SmallSizes:
+    """Tuples of small sizes, cheap ones first; the first `covering` cover every pair of values of two sizes.
+
+    `bounds` are the least and greatest value of each size; `complete` is unset where there are so
+    many tuples that only some of them are here.
+    """
+
+    tuples: tuple[dict[str, int], ...]
+    covering: int
+    bounds: Mapping[str, tuple[int, int]]
+    complete: bool
+
+
+def small_sizes(space: SizeSpace, width: int) -> SmallSizes:
+    """All admissible tuples with every size among its `width` lowest values."""
+    base = space.near(space.lowest)
+    if base is None:
+        return SmallSizes((), 0, {}, False)
+    # A size that only its neighbours hold up (H >= K) starts at its own minimum.
+    ranges = [range(low, max(low + width, b + 1)) for low, b in zip(space.lowest, base, strict=True)]
+    ranges = [
+        range(r.start, r.start + 1) if n in space.pinned else r
+        for n, r in zip(space.names, ranges, strict=True)
+    ]
+    total = int(np.prod([len(r) for r in ranges], dtype=object))
+    if total <= _MOST_CANDIDATES:
+        candidates = list(product(*ranges))
+    else:
+        generator = np.random.default_rng(0)
+        drawn = [generator.integers(r.start, r.stop, _MOST_CANDIDATES) for r in ranges]
+        candidates = list(dict.fromkeys(zip(*(d.tolist() for d in drawn), strict=True)))
+    allowed = sorted((c for c in candidates if space.admits(c)), key=lambda c: (sum(c), c))
+    cover = _pairwise(allowed)
+    chosen = set(cover)
+    rest = [c for c in allowed if c not in chosen]
+    kept = (cover + rest)[: max(_MOST_TUPLES, len(cover))]
+    bounds = {
+        name: (min(c[k] for c in allowed), max(c[k] for c in allowed))
+        for k, name in enumerate(space.names)
+        if allowed
+    }
+    complete = total <= _MOST_CANDIDATES and len(kept) == len(allowed)
+    return SmallSizes(tuple(space.named(c) for c in kept), len(cover), bounds, complete)
+
+
+def _pairwise(tuples: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """A few of the tuples in which every pair of values that two sizes take together occurs."""
+    if not tuples:
+        return []
+    count = len(tuples[0])
+    if count < 2:
+        return list(tuples)
+
+    def pairs(values: tuple[int, ...]) -> set[tuple[int, int, int, int]]:
+        return {(a, values[a], b, values[b]) for a in range(count) for b in range(a)}
+
+    left = {pair for candidate in tuples for pair in pairs(candidate)}
+    # Large tuples cover as many pairs as small ones do, but distinct values are what tells axes apart.
+    chosen: list[tuple[int, ...]] = []
+    for candidate in sorted(tuples, key=lambda t: (-len(set(t)), sum(t))):
+        new = pairs(candidate) & left
+        if new:
+            chosen.append(candidate)
+            left -= new
+        if not left:
+            break
+    return sorted(chosen, key=sum)
