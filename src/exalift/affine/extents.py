@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+
+import islpy as isl
 
 from exalift.base import Span
 
@@ -15,6 +16,8 @@ from .guards import Constraint, Guard
 from .ir import Assign, If, Loop, Program, Statement
 
 _INDEX = "accessed index"  # no front end makes a name with a space
+_NOMINAL = 100
+_SLACK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def _in_expression(
                 pending += [(child, around) for child in reversed(children(node))]
 
 
-def _points(touched: Touched, dimension: int) -> domains.isl.Set:
+def _points(touched: Touched, dimension: int) -> isl.Set:
     """The condition that the symbol `_INDEX` is a subscript that occurs; every symbol is free."""
     index = Affine.symbol(_INDEX) - touched.indices[dimension]
     points = domains.condition(Guard.of(Constraint(index, equality=True)))
@@ -76,8 +79,11 @@ def _points(touched: Touched, dimension: int) -> domains.isl.Set:
 
 
 def covering_extent(program: Program, array: str, dimension: int) -> Affine | None:
-    """The smallest extent, affine in the sizes, that covers all subscripts from 0 on; None where none does.
+    """A small extent, affine in the sizes, that covers all subscripts from 0 on; None where none does.
 
+    It is simple rather than tight: for every third element below n it is n, and not what a floor
+    division would save. It exceeds the smallest extent by less than `_SLACK` at the sizes tried, so
+    that for subscripts up to n and up to m it is not n + m, but None.
     An array that is never touched gets 0. `program` may name the extent by a symbol that is no size.
     """
     sizes = [size.name for size in program.sizes]
@@ -89,9 +95,48 @@ def covering_extent(program: Program, array: str, dimension: int) -> Affine | No
                 if touched.array == array:
                     points = _points(touched, dimension).intersect(context)
                     reached = reached.union(domains.exists_all_but(points, [*sizes, _INDEX]))
-            return domains.bounds(reached, _INDEX, sizes).upper
+            if reached.is_empty():
+                return Affine.of(0)
+            fits = [c for c in _candidates(reached) if _slack(c, reached, sizes, context) is not None]
+            return min(
+                fits,
+                key=lambda c: (not c.is_linear, _slack(c, reached, sizes, context), str(c)),
+                default=None,
+            )
     except DomainError:
         return None
+
+
+def _candidates(reached: isl.Set) -> list[Affine]:
+    """Extents that cover the points: the pieces of the exact one, and what the convex hull gives."""
+    points = domains.tuple_set(reached, "", [_INDEX])
+    found: list[Affine] = []
+    points.dim_max(0).foreach_piece(lambda _, aff: found.append(domains.to_affine(aff) + 1))
+    for row in points.remove_divs().polyhedral_hull().get_constraints():
+        aff = row.get_aff()
+        coefficient = -domains.integer(aff.get_coefficient_val(isl.dim_type.in_, 0))
+        if coefficient > 0:
+            rest = domains.to_affine(aff.set_coefficient_val(isl.dim_type.in_, 0, 0))
+            found.append(rest // coefficient + 1)
+    index = Affine.symbol(_INDEX)
+    return [c for c in dict.fromkeys(found) if domains.implies(reached, Guard.of(Constraint(c - 1 - index)))]
+
+
+def _slack(candidate: Affine, reached: isl.Set, sizes: list[str], context: isl.Set) -> int | None:
+    """By how much an extent exceeds the smallest, over some very unlike sizes; None where by too much."""
+    total = 0
+    for large in ["", *sizes]:
+        values = {size: _NOMINAL * 10 if size == large else _NOMINAL for size in sizes}
+        rows = [Constraint(Affine.symbol(size) - value, equality=True) for size, value in values.items()]
+        here = reached.intersect(domains.condition(Guard.of(*rows)))
+        if here.is_empty() or here.intersect(context).is_empty():
+            continue
+        largest = domains.bounds(here, _INDEX, []).upper
+        slack = candidate.at(values) - largest.constant
+        if slack > _SLACK:
+            return None
+        total += slack
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +147,23 @@ class OutOfBounds:
     dimension: int
 
 
-def in_bounds(program: Program, touched: Iterable[Touched] | None = None) -> Guard | OutOfBounds:
-    """A condition on sizes under which every access is in bounds; always where isl gives up.
+def in_bounds(program: Program) -> Guard | OutOfBounds:
+    """A condition on sizes under which no extent is negative and every access is in bounds.
 
-    The condition is simplified by the sizes' minima and the program's own constraints.
+    It adds to the sizes' minima and the program's constraints, which it does not repeat. It is always
+    where isl gives up.
     """
     shapes = {array.name: array.shape for array in program.arrays}
     sizes = [size.name for size in program.sizes]
+    extents = {extent for shape in shapes.values() for extent in shape if not extent.is_constant}
     try:
         with domains.limited():
             context = domains.size_context(program)
-            good = context
-            for place in find_touched(program) if touched is None else touched:
+            good = context.intersect(domains.condition(Guard.of(*(Constraint(e) for e in extents))))
+            for place in find_touched(program):
                 for dimension, extent in enumerate(shapes[place.array]):
                     index = Affine.symbol(_INDEX)
-                    outside = Guard((((Constraint(-index - 1)),), (Constraint(index - extent),)))
+                    outside = Guard(((Constraint(-index - 1),), (Constraint(index - extent),)))
                     points = _points(place, dimension).intersect(domains.condition(outside))
                     bad = domains.exists_all_but(points, sizes)
                     if context.is_subset(bad):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exalift.affine import Affine, Array, Constraint, Expression, Guard, Program, Role, Size, verify_program
-from exalift.affine.extents import OutOfBounds, covering_extent, find_touched, in_bounds
+from exalift.affine import Affine, Array, Expression, Program, Role, Size, verify_program
+from exalift.affine.extents import OutOfBounds, covering_extent, in_bounds
 from exalift.base import Diagnostic, DType, RefusedError, Span
 
 from . import branches, loops, memory_operations, scalars
@@ -145,18 +145,7 @@ def _with_extents(program: Program) -> Program:
 
 def _with_constraints(program: Program) -> Program:
     """State for which sizes all accesses are in bounds; refuse what never is."""
-    extents = [Constraint(e) for array in program.arrays for e in array.shape if not e.is_constant]
-    minima = {size.name: size.minimum for size in program.sizes}
-    # An extent such as n - 2 is negative for the smallest sizes.
-    doubtful = [
-        c
-        for c in extents
-        if not c.expression.is_linear
-        or any(k < 0 for _, k in c.expression.terms)
-        or c.expression.at(minima) < 0
-    ]
-    program = replace(program, constraints=Guard.of(*dict.fromkeys(doubtful)))
-    found = in_bounds(program, find_touched(program))
+    found = in_bounds(program)
     if isinstance(found, OutOfBounds):
         place = found.touched
         index = place.indices[found.dimension]
