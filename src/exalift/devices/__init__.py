@@ -1,1 +1,14 @@
-"""devices."""
+"""Where lifted programs run; one file a kind of device."""
+
+from .protocol import Device, Executable, Timing
+from .xla import XlaDevice, XlaExecutable, as_jax_function, list_devices
+
+__all__ = [
+    "Device",
+    "Executable",
+    "Timing",
+    "XlaDevice",
+    "XlaExecutable",
+    "as_jax_function",
+    "list_devices",
+]

@@ -23,6 +23,7 @@ from .build import (
     transpose,
 )
 from .dialect import STABLEHLO, ops_without_formula
+from .emitter import TensorShape
 from .mlir import (
     PORTABLE_VERSION,
     deserialize_portable,
@@ -32,11 +33,15 @@ from .mlir import (
 )
 from .module import print_module
 from .registry import RegisteredOp, registered_ops
+from .signatures import EntryModule, Signature, entry_module
 
 __all__ = [
     "PORTABLE_VERSION",
     "STABLEHLO",
+    "EntryModule",
     "RegisteredOp",
+    "Signature",
+    "TensorShape",
     "apply_function",
     "broadcast",
     "build",
@@ -48,6 +53,7 @@ __all__ = [
     "dot_general",
     "dynamic_slice",
     "dynamic_update_slice",
+    "entry_module",
     "index_scalar",
     "interpret_module",
     "iota",

@@ -50,14 +50,16 @@ def verify_module(text: str) -> None:
 def serialize_portable(text: str, version: str = PORTABLE_VERSION) -> bytes:
     """The module as a portable artifact, which any StableHLO from `version` on can read.
 
-    CHLO's ops are rewritten to StableHLO's first. Raises UsageError for a version that cannot hold it.
+    CHLO's ops are rewritten to StableHLO's first. An empty version stands for the newest one, for use
+    on the spot. Raises UsageError for a version that cannot hold the module.
     """
     stablehlo.register_stablehlo_passes()
     with make_context() as context:
         module = _without_chlo(ir.Module.parse(text))
         context.emit_error_diagnostics = True
+        newest = stablehlo.get_current_version()
         try:
-            return bytes(stablehlo.serialize_portable_artifact_str(str(module), version))
+            return bytes(stablehlo.serialize_portable_artifact_str(str(module), version or newest))
         except (ValueError, ir.MLIRError) as error:
             raise UsageError(f"StableHLO {version} cannot hold this module: {error}") from error
 
