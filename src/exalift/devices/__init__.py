@@ -1,7 +1,7 @@
 """Where lifted programs run; one file a kind of device."""
 
 from .protocol import Device, Executable, Timing
-from .xla import XlaDevice, XlaExecutable, as_jax_function, list_devices
+from .xla import XlaDevice, XlaExecutable, as_jax_function, is_jax_array, list_devices
 
 __all__ = [
     "Device",
@@ -10,5 +10,6 @@ __all__ = [
     "XlaDevice",
     "XlaExecutable",
     "as_jax_function",
+    "is_jax_array",
     "list_devices",
 ]

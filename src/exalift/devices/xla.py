@@ -12,6 +12,8 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeGuard
 
 import jax
 import jax.export
@@ -50,6 +52,11 @@ def _exported(module: EntryModule) -> jax.export.Exported:
         fun_name=module.signature.name,
         mlir_module_serialized=serialize_portable(module.text, ""),
     )
+
+
+def is_jax_array(value: object) -> TypeGuard[jax.Array]:
+    """Whether a value is a JAX array, or a tracer that stands for one inside `jax.jit`."""
+    return isinstance(value, jax.Array)
 
 
 def _check(values: Sequence[Array | jax.Array], module: EntryModule) -> None:
@@ -161,6 +168,7 @@ def list_devices() -> tuple[XlaDevice, ...]:
 _WIDE = frozenset({DType.F64, DType.I64, DType.UI64})
 
 
+@lru_cache(maxsize=64)
 def as_jax_function(module: str, function: str | None = None) -> JaxFunction:
     """A StableHLO function as one of JAX arrays, in argument order; it returns a tuple.
 
@@ -168,6 +176,7 @@ def as_jax_function(module: str, function: str | None = None) -> JaxFunction:
 
     The function raises DeviceError for arguments of other shapes or element types than the module's, and
     where the module has 64-bit arguments or results while `jax_enable_x64` is off. It has no derivative.
+    Asked again for the same text, this gives the same function (the last 64 are kept).
     """
     entry = entry_module(module, function)
     exported = _exported(entry)
