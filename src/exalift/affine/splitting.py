@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .composition import Composition, arrays_of
 from .dependences import find_dependences
 from .distribution import Plans, distribute
 from .domains import size_context
@@ -42,14 +43,21 @@ def split_into_regions(program: Program) -> RegionProgram:
     arrays = {array.name: array for array in made.program.arrays}
     sizes = frozenset(size.name for size in program.sizes)
     builder = RegionBuilder(arrays, sizes, size_context(program), made.reasons)
-    body = plain_names(builder.steps(made.plans), originals, sizes | arrays.keys())
+    steps = builder.steps(made.plans)
     written = {leaf.assign.array for leaf in made.leaves}
     results = tuple(
         (array.name, array.name)
         for array in program.arrays
         if array.name in written and array.role is Role.PARAMETER and array.name not in program.by_value
     )
-    return RegionProgram(program, made.program.arrays, body, results, returned)
+    kept = frozenset(name for name, _ in results)
+    if returned is not None:
+        kept |= {returned}
+    steps = Composition(builder.known, kept).run(steps)
+    body = plain_names(steps, originals, sizes | arrays.keys())
+    used = arrays_of(body) | kept
+    left = tuple(a for a in made.program.arrays if a.role is Role.PARAMETER or a.name in used)
+    return RegionProgram(program, left, body, results, returned)
 
 
 def _with_returned_array(program: Program) -> tuple[Program, str | None]:
