@@ -11,7 +11,7 @@ from exalift.base import Span
 from . import domains
 from .affine_expression import Affine
 from .domains import DomainError
-from .expressions import Apply, Expression, GuardValue, Load, children
+from .expressions import Apply, Constant, Expression, GuardValue, Load, children
 from .guards import Constraint, Guard
 from .ir import Assign, If, Loop, Program, Statement
 
@@ -65,8 +65,28 @@ def _in_expression(
                 found[Touched(array, indices, around, span)] = None
             case Apply("select", (GuardValue(guard), then, otherwise)):
                 pending += [(otherwise, (*around, ~guard)), (then, (*around, guard))]
+            case Apply("select", (condition, then, otherwise)):
+                pending += [(otherwise, around), (then, (*around, *_conjuncts(condition)))]
+                pending.append((condition, around))
             case _:
                 pending += [(child, around) for child in reversed(children(node))]
+
+
+def _conjuncts(root: Expression) -> tuple[Guard, ...]:
+    """Conditions on indices that hold wherever an i1 does."""
+    found: list[Guard] = []
+    pending = [root]
+    while pending:
+        match pending.pop():
+            case GuardValue(guard):
+                found.append(guard)
+            case Apply("and", operands):
+                pending += operands
+            case Apply("select", (condition, then, Constant(False))):
+                pending += [condition, then]
+            case _:
+                pass
+    return tuple(found)
 
 
 def _points(touched: Touched, dimension: int) -> isl.Set:

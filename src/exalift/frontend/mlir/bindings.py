@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from iree.compiler import ir
+from iree.compiler.dialects.arith import AtomicRMWKind
 
 from exalift.base import Diagnostic, DType, RefusedError, Span
 
@@ -130,7 +131,7 @@ class _Reader:
             # In a graph region an operand may come before its definition; none that is taken has one.
             operands=tuple(self.values.get(v) or Value("?", _type(v.type), span) for v in operation.operands),
             results=tuple(results),
-            attributes={name: _attribute(operation.attributes[name]) for name in operation.attributes},
+            attributes=_attributes(operation),
             regions=tuple(self.region(region, span) for region in operation.regions),
             span=span,
         )
@@ -170,6 +171,15 @@ def _memref(given: ir.MemRefType) -> Type:
 
 def _is_identity(given: ir.AffineMap) -> bool:
     return given == ir.AffineMap.get_identity(given.n_dims)
+
+
+def _attributes(operation: ir.Operation) -> dict[str, Attribute]:
+    found = {name: _attribute(operation.attributes[name]) for name in operation.attributes}
+    reductions = found.get("reductions")
+    if operation.name == "affine.parallel" and isinstance(reductions, tuple):
+        # Numbers, which change from one version of MLIR to the next.
+        found["reductions"] = tuple(AtomicRMWKind(int(kind)).name for kind in reductions)
+    return found
 
 
 def _attribute(given: ir.Attribute) -> Attribute:

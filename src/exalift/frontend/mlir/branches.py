@@ -36,7 +36,7 @@ def _scf_if(translation: Translation, operation: Operation) -> None:
 
 
 def _branch(translation: Translation, operation: Operation, condition: Scalar) -> None:
-    effects = any(o.name in STORES or o.name in _LOOPS for o in operation.walk())
+    effects = _has_effects(operation, 0) or _has_effects(operation, 1)
     translation.emitter.before(translation.memory.stored(operation))
     if condition.guard is not None:
         _by_index(translation, operation, condition, effects)
@@ -44,6 +44,13 @@ def _branch(translation: Translation, operation: Operation, condition: Scalar) -
         _by_data(translation, operation, condition)
     else:
         _by_selection(translation, operation, condition)
+
+
+def _has_effects(operation: Operation, number: int) -> bool:
+    """Whether a branch emits statements: it stores, or has loops that carry values."""
+    blocks = operation.regions[number] if number < len(operation.regions) else ()
+    inner = (i for block in blocks for outer in block.operations for i in outer.walk())
+    return any(i.name in STORES or i.name in _LOOPS for i in inner)
 
 
 def _branch_block(translation: Translation, operation: Operation, number: int) -> tuple[Value, ...]:
@@ -116,22 +123,44 @@ def _by_data(translation: Translation, operation: Operation, condition: Scalar) 
     """Branches with assignments under a condition on data; the part on indices, if any, guards all."""
     emitter = translation.emitter
     alone = not operation.results and all(len(block.operations) < 2 for block in operation.regions[-1])
-    guard, data = _split(condition) if alone else (ALWAYS, condition)
+    guard, rest = _split(condition)
+    data = rest if alone else condition
     with emitter.block() as statements:
         if data.weight > _MAX_REPEATED_WEIGHT or data.reads & translation.memory.stored(operation):
             data = emitter.kept(data, "condition", operation.span)
-        locals_ = [
-            emitter.local(result.name, scalar_type(result).dtype, result.span) for result in operation.results
-        ]
-        with emitter.under(data):
-            for value, local in zip(_branch_block(translation, operation, 0), locals_, strict=True):
-                emitter.assign(local, translation.use(value), operation.span)
-        with emitter.under(scalars.negation(data)):
-            for value, local in zip(_branch_block(translation, operation, 1), locals_, strict=True):
-                emitter.store(local, (), translation.use(value), operation.span)
-    for result, local in zip(operation.results, locals_, strict=True):
+            # The part on indices is said again, so that it is seen which accesses it protects.
+            data = data if alone else scalars.conjunction(scalars.conditioned(guard), data)
+        if operation.results and _has_effects(operation, 0) and _has_effects(operation, 1):
+            _both_with_effects(translation, operation, data)
+        else:
+            _one_with_effects(translation, operation, data)
+    _emit_if(translation, operation, guard if alone else ALWAYS, statements, ())
+
+
+def _one_with_effects(translation: Translation, operation: Operation, condition: Scalar) -> None:
+    """The branch with effects goes first; the other cannot change what it yields, so results are selects."""
+    yielded: dict[int, tuple[Value, ...]] = {}
+    for number in (0, 1) if _has_effects(operation, 0) else (1, 0):
+        with translation.emitter.under(scalars.negation(condition) if number else condition):
+            yielded[number] = _branch_block(translation, operation, number)
+    for position, result in enumerate(operation.results):
+        then, otherwise = (translation.use(yielded[number][position]) for number in range(2))
+        translation.define(result, scalars.selection(condition, then, otherwise))
+
+
+def _both_with_effects(translation: Translation, operation: Operation, condition: Scalar) -> None:
+    """What either branch yields goes through locals, before the other branch is run."""
+    emitter = translation.emitter
+    results = operation.results
+    targets = [emitter.local(result.name, scalar_type(result).dtype, result.span) for result in results]
+    with emitter.under(condition):
+        for value, local in zip(_branch_block(translation, operation, 0), targets, strict=True):
+            emitter.assign(local, translation.use(value), operation.span)
+    with emitter.under(scalars.negation(condition)):
+        for value, local in zip(_branch_block(translation, operation, 1), targets, strict=True):
+            emitter.store(local, (), translation.use(value), operation.span)
+    for result, local in zip(results, targets, strict=True):
         translation.define(result, scalars.load(local, (), scalar_type(result).dtype))
-    _emit_if(translation, operation, guard, statements, ())
 
 
 def _split(condition: Scalar) -> tuple[Guard, Scalar]:

@@ -11,6 +11,7 @@ from exalift.base import DType
 
 from . import scalar_operations, scalars
 from .affine_maps import apply_map
+from .facts import ScalarOperation
 from .scalars import Extremum, Scalar
 from .source import Unsupported
 from .syntax import AffineMap, Operation, Value
@@ -26,24 +27,6 @@ _COMBINING = {
     "minimumf": ("arith.minimumf", float("inf")),
     "minnumf": ("arith.minnumf", float("inf")),
 }
-# Source: mlir/Dialect/Arith/IR/ArithBase.td, AtomicRMWKindAttr.
-_KINDS = (
-    "addf",
-    "addi",
-    "assign",
-    "maximumf",
-    "maxs",
-    "maxu",
-    "minimumf",
-    "mins",
-    "minu",
-    "mulf",
-    "muli",
-    "ori",
-    "andi",
-    "maxnumf",
-    "minnumf",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +177,7 @@ def _affine_parallel(translation: Translation, operation: Operation) -> None:
         for value, total, (name, _) in zip(yielded, totals, combining, strict=True):
             scalar = translation.use(value)
             old = scalars.load(total, (), scalar.dtype)
-            step = scalar_operations.Operation(name, (old, scalar), {}, scalar.dtype, translation.facts)
+            step = ScalarOperation(name, (old, scalar), {}, scalar.dtype, translation.facts)
             combined = scalar_operations.lower(step)
             assert combined is not None
             emitter.store(total, (), combined, operation.span)
@@ -227,10 +210,10 @@ def _grouped(
 
 
 def _combining(reduction: int | str) -> tuple[str, float]:
-    kind = _KINDS[reduction] if isinstance(reduction, int) and reduction < len(_KINDS) else str(reduction)
-    if kind not in _COMBINING:
-        raise Unsupported(f"a parallel reduction by {kind} is not supported")
-    return _COMBINING[kind]
+    found = _COMBINING.get(str(reduction))
+    if found is None:
+        raise Unsupported(f"a parallel reduction by {reduction} is not supported")
+    return found
 
 
 def _number(identity: float, dtype: DType) -> Scalar:

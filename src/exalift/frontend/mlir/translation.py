@@ -11,8 +11,8 @@ from exalift.base import Diagnostic, RefusedError
 
 from . import scalar_operations, scalars
 from .emission import Emitter
+from .facts import Facts, ScalarOperation
 from .memory import Memory
-from .scalar_operations import Facts
 from .scalars import Extremum, Scalar
 from .source import Unsupported
 from .syntax import Block, Operation, OtherType, ScalarType, Value
@@ -149,7 +149,7 @@ class Translation:
         dtype = scalar_type(result).dtype
         operands = tuple(self.use(operand) for operand in operation.operands)
         found = scalar_operations.lower(
-            scalar_operations.Operation(operation.name, operands, operation.attributes, dtype, self.facts)
+            ScalarOperation(operation.name, operands, operation.attributes, dtype, self.facts)
         )
         if found is None:
             raise _unknown(operation.name)
