@@ -86,9 +86,8 @@ def main() -> None:
         bank = fresh_bank(8)
         look(bank, box_of(bank, name, operands, 64))
         store(bank, box_of(bank, name, operands, 64))
-    print(
-        f"first use of every kernel (from numba's cache, where it is warm): {time.perf_counter() - started:.2f} s"
-    )
+    seconds = time.perf_counter() - started
+    print(f"first use of every kernel (from numba's cache, where it is warm): {seconds:.2f} s")
     print(f"{'op':24} {'candidates':>12} {'looked at':>14} {'kept':>14}   (million candidates a second)")
     for name, operands in CASES:
         bank = fresh_bank(4000)

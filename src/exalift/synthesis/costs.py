@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exalift.affine import Apply, Cast, Expression, Formula, Load, Reduce
+from exalift.affine import Affine, Apply, Cast, Expression, Formula, Load, Reduce, nodes
 from exalift.dialects import TensorType
 
-_OP = 2000.0
-_ELEMENT = 2.0
+_MOVEMENT_TOLL = 500.0
+_ELEMENTWISE_TOLL = 1000.0
+_REDUCTION_TOLL = 4000.0
+_MOVED = 0.25
+_WRITTEN = 0.5
+_MATERIALISED = 2.0
 
 
 def elements(type: TensorType, nominal: Mapping[str, int]) -> int:
@@ -23,12 +27,24 @@ def elements(type: TensorType, nominal: Mapping[str, int]) -> int:
 
 
 def op_cost(formula: Formula, operands: tuple[TensorType, ...], nominal: Mapping[str, int]) -> float:
-    """The cost of one op: its scalar work, the elements that it reads and writes, the toll; positive."""
+    """The cost of one op; positive.
+
+    Compilers fuse movements and element-wise ops into what uses them; a reduction or contraction reads
+    its operands from memory and writes its result there.
+    """
     points = 1
     for axis in formula.axes:
         points *= max(0, axis.extent.at(nominal))
-    moved = points + sum(elements(operand, nominal) for operand in operands)
-    return _OP + points * _work(formula.body, nominal) + _ELEMENT * moved
+    read = sum(elements(operand, nominal) for operand in operands)
+    if isinstance(formula.body, Load):
+        return _MOVEMENT_TOLL + _MOVED * min(points, read)
+    work = points * _work(formula.body, nominal)
+    below = nodes(formula.body)
+    if any(isinstance(node, Reduce) for node in below):
+        return _REDUCTION_TOLL + work + _MATERIALISED * (points + read)
+    here = tuple(Affine.symbol(axis.name) for axis in formula.axes)
+    in_place = all(node.indices == here for node in below if isinstance(node, Load))
+    return _ELEMENTWISE_TOLL + (0 if in_place else _MOVEMENT_TOLL) + work + _WRITTEN * points
 
 
 def _work(body: Expression, nominal: Mapping[str, int]) -> float:

@@ -6,13 +6,22 @@ They depend on types and hints only, so that searches share them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from exalift.affine import Affine, Apply, Load
 from exalift.dialects import Dialect, Hints, OpDefinition, TensorType
 
 from .static_checks import Signature, StaticChecks
 
-_COMMUTATIVE = frozenset({"add", "multiply", "maximum", "minimum", "and", "or", "xor"})
+
+class Likely(Protocol):
+    """What is tried first (see `guide`)."""
+
+    def definition(self, definition: OpDefinition) -> bool:
+        """Whether any signature of an op may be likely."""
+        ...
+
+    def signature(self, signature: Signature) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,51 +32,68 @@ class Drawn:
     refused: int
 
 
+_NONE = Drawn((), 1)
+_COMMUTATIVE = frozenset({"add", "multiply", "maximum", "minimum", "and", "or", "xor"})
+
+
 class Grammar:
     """The signatures of a dialect for given hints, derived once for each tuple of operand types."""
 
     def __init__(self, dialect: Dialect, checks: StaticChecks, hints: Hints) -> None:
         self._checks = checks
         self._hints = hints
-        self._known: dict[tuple[TensorType, ...], Drawn] = {}
-        self._by_arity: dict[int, list[OpDefinition]] = {}
-        for definition in dialect.definitions:
+        self._known: dict[tuple[int, tuple[int, ...]], Drawn] = {}
+        self._by_arity: dict[int, list[tuple[int, OpDefinition]]] = {}
+        for number, definition in enumerate(dialect.definitions):
             if definition.search:
-                self._by_arity.setdefault(definition.arity, []).append(definition)
+                self._by_arity.setdefault(definition.arity, []).append((number, definition))
 
     @property
     def arities(self) -> tuple[int, ...]:
         """The numbers of operands that ops of the dialect have."""
         return tuple(sorted(self._by_arity))
 
-    def over(self, operands: tuple[TensorType, ...]) -> Drawn:
-        """Every signature with these operand types."""
-        drawn = self._known.get(operands)
-        if drawn is None:
-            drawn = self._derive(operands)
-            self._known[operands] = drawn
-        return drawn
-
-    def _derive(self, operands: tuple[TensorType, ...]) -> Drawn:
+    def over(self, operands: tuple[TensorType, ...], likely: Likely | None = None) -> Drawn:
+        """Every signature with these operand types, or those that are likely."""
+        numbers = tuple(self._checks.number(type) for type in operands)
         found: list[Signature] = []
         refused = 0
-        for definition in self._by_arity.get(len(operands), ()):
-            domain = 0
-            for attributes in definition.attributes(operands, self._hints):
-                domain += 1
-                signature = self._checks.signature(definition, operands, attributes)
-                if signature is None:
-                    refused += 1
-                else:
-                    found.append(signature)
-            # An op that has no attributes for these types is refused as a whole.
-            refused += not domain
+        for place, definition in self._by_arity.get(len(operands), ()):
+            if likely is not None and not likely.definition(definition):
+                continue
+            key = (place, numbers)
+            drawn = self._known.get(key)
+            if drawn is None:
+                drawn = self._derive(definition, operands)
+                self._known[key] = drawn
+            refused += drawn.refused
+            if drawn.signatures:
+                found += (s for s in drawn.signatures if likely is None or likely.signature(s))
         return Drawn(tuple(found), refused)
+
+    def _derive(self, definition: OpDefinition, operands: tuple[TensorType, ...]) -> Drawn:
+        found: list[Signature] = []
+        total = 0
+        for attributes in definition.attributes(operands, self._hints):
+            total += 1
+            signature = self._checks.signature(definition, operands, attributes)
+            if signature is not None:
+                found.append(signature)
+        if not found:
+            # An op that has no attributes for these types is refused as a whole.
+            return _NONE if total <= 1 else Drawn((), total)
+        return Drawn(tuple(found), total - len(found))
 
 
 def is_commutative(signature: Signature) -> bool:
     """Whether the op is an element-wise function that does not mind the order of its two operands."""
-    return elementwise_function(signature) in _COMMUTATIVE and signature.operands[0] == signature.operands[1]
+    operands = signature.operands
+    return (
+        len(operands) == 2
+        and not signature.attributes
+        and operands[0] == operands[1]
+        and elementwise_function(signature) in _COMMUTATIVE
+    )
 
 
 def elementwise_function(signature: Signature) -> str | None:

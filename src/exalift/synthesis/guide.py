@@ -8,7 +8,6 @@ feature that the region lacks.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from exalift.affine import (
     Affine,
@@ -23,34 +22,51 @@ from exalift.affine import (
     Reduce,
     nodes,
 )
+from exalift.dialects import OpDefinition
 
 from .static_checks import Signature
 
 _ALWAYS = frozenset({"broadcast", "reordered"})
 """Movements that most graphs need, whatever the region looks like."""
+_KINDS = frozenset({"cast", "index", "guard"})
+_EVIDENCE = 8
+_NEVER = 1 << 60
 
 
-@dataclass
 class Guide:
     """The likely signatures of a region with these features; see `features`."""
 
-    features: frozenset[str]
-
-    def __post_init__(self) -> None:
+    def __init__(self, features: frozenset[str]) -> None:
+        self.features = features
         self._known: dict[int, bool] = {}
+        self._unlikely: dict[str, int] = {}
 
     @staticmethod
     def of(formulas: Iterable[Formula]) -> Guide:
         """The guide of a region that computes these."""
         return Guide(frozenset[str]().union(*(features(formula) for formula in formulas)))
 
-    def likely(self, signature: Signature) -> bool:
+    def definition(self, definition: OpDefinition) -> bool:
+        """Whether the op may be likely: not all of the first signatures seen of it do foreign things."""
+        return self._unlikely.get(definition.name, 0) < _EVIDENCE
+
+    def signature(self, signature: Signature) -> bool:
         """Whether the op does nothing that the region does not do."""
-        known = self._known.get(signature.number)
+        known = self._known.get(id(signature))
         if known is None:
-            known = features(signature.formula) <= self.features | _ALWAYS
-            self._known[signature.number] = known
+            known = self._judge(signature)
+            self._known[id(signature)] = known
         return known
+
+    def _judge(self, signature: Signature) -> bool:
+        foreign = features(signature.formula) - self.features - _ALWAYS
+        name = signature.definition.name
+        if not any(" " in feature or feature in _KINDS for feature in foreign):
+            # Accesses differ from one signature to the next, what is computed hardly does.
+            self._unlikely[name] = -_NEVER
+        else:
+            self._unlikely[name] = self._unlikely.get(name, 0) + 1
+        return not foreign
 
 
 def features(formula: Formula) -> frozenset[str]:

@@ -21,6 +21,7 @@ class Pool:
     def __init__(self, bank: Bank, frontier: Iterable[Entry]) -> None:
         self._bank = bank
         self._rows: dict[TensorType, dict[int, list[Rows]]] = {}
+        self._at: dict[int, dict[TensorType, None]] = {}
         self._states: dict[TensorType, State] = {}
         for entry in frontier:
             state = self.state(entry.type)
@@ -33,9 +34,9 @@ class Pool:
         """Types that have rows, in order of arrival."""
         return tuple(self._rows)
 
-    def levels(self, type: TensorType) -> tuple[int, ...]:
-        """The levels at which a type has rows."""
-        return tuple(self._rows.get(type, {}))
+    def types_at(self, level: int) -> tuple[TensorType, ...]:
+        """Types that have rows of a level, in order of arrival."""
+        return tuple(self._at.get(level, {}))
 
     def rows(self, type: TensorType, level: int) -> Rows:
         """The rows that came at a level."""
@@ -72,3 +73,4 @@ class Pool:
 
     def _put(self, type: TensorType, level: int, rows: Rows) -> None:
         self._rows.setdefault(type, {}).setdefault(level, []).append(rows)
+        self._at.setdefault(level, {})[type] = None

@@ -14,8 +14,9 @@ from exalift.dialects import Hints, Node, Operation, TensorType
 from .bank import Bank, Entry
 from .blocks import Block, Box, blocks
 from .compiled import match
-from .enumerate import Relevant, boxes
+from .enumerate import boxes
 from .equivalence import keep
+from .grammar import Likely
 from .guide import Guide
 from .meet import Targets
 from .pool import Pool
@@ -98,7 +99,7 @@ class _Sweep:
 
     pool: Pool
     targets: Targets
-    relevant: Relevant | None
+    likely: Likely | None
     level: int = 0
     drawn: Sequence[Box] = ()
 
@@ -121,6 +122,7 @@ class _Search:
         if frontier is None:
             frontier = [entry for type in bank.types for entry in bank.entries(type)]
         self.frontier = frontier
+        self.bytes = bank.bytes
         self.found: dict[Node, None] = {}
         self.rejected: set[Node] = set()
 
@@ -149,18 +151,18 @@ class _Search:
             for _ in range(self.options.max_level):
                 yield self.advance(everything)
             return
-        likely = self.sweep(guide.likely)
+        likely = self.sweep(guide)
         for _ in range(self.options.max_level):
             yield self.advance(likely)
             if likely.level > 1:
                 yield self.advance(everything)
         yield self.advance(everything)
 
-    def sweep(self, relevant: Relevant | None) -> _Sweep:
+    def sweep(self, likely: Likely | None) -> _Sweep:
         pool = Pool(self.bank, self.frontier)
         goal = self.goal
         targets = Targets(self.bank, self.grammar, pool, goal.type, goal.values, self.options.reuse)
-        return _Sweep(pool, targets, relevant)
+        return _Sweep(pool, targets, likely)
 
     def advance(self, sweep: _Sweep) -> Node | None:
         """One more level of a sweep: keep the candidates of the last one, meet, look at the next."""
@@ -175,7 +177,7 @@ class _Search:
         if node is not None:
             return node
         sweep.level += 1
-        sweep.drawn = boxes(self.grammar, sweep.pool, sweep.level, sweep.relevant, self.statistics)
+        sweep.drawn = boxes(self.grammar, sweep.pool, sweep.level, sweep.likely, self.statistics)
         self.look(sweep)
         return self.choose()
 
@@ -218,14 +220,17 @@ class _Search:
         """Take the new values of a box into the bank and the sweep's pool."""
         signature = box.signature
         table = self.bank.table(signature.type)
-        if self.bank.bytes > self.options.max_bytes:
+        before = table.bytes
+        if self.bytes > self.options.max_bytes:
             return
         counted = signature.type in sweep.targets.types
         for block in blocks(self.bank, box):
             self.count(sweep, 0 if counted else len(block.marks))
             kept = keep(self.bank, block, sweep.pool.state(signature.type), self.statistics)
             sweep.pool.take(signature.type, sweep.level, kept)
-            if table.bytes > self.options.max_bytes:
+            self.bytes += table.bytes - before
+            before = table.bytes
+            if self.bytes > self.options.max_bytes:
                 return
 
     def solved(self, node: Node) -> None:
