@@ -34,6 +34,7 @@ from .mlir import (
 from .module import print_module
 from .registry import RegisteredOp, registered_ops
 from .signatures import EntryModule, Signature, entry_module
+from .simplify import simplify, simplify_nodes
 
 __all__ = [
     "PORTABLE_VERSION",
@@ -66,6 +67,8 @@ __all__ = [
     "reshape",
     "reverse",
     "serialize_portable",
+    "simplify",
+    "simplify_nodes",
     "slice_",
     "splat",
     "transpose",
