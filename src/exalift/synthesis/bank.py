@@ -118,6 +118,16 @@ class Bank:
             values = self._leaf_values(node)
         return self._insert_seed(node, values)
 
+    def pin(self, entry: Entry, node: Node) -> None:
+        """Make `node` the graph of an entry from now on, cheaper ones notwithstanding.
+
+        Of several graphs with one value here, a caller may know which one is right elsewhere too.
+        """
+        table = self.table(entry.type)
+        table.overwrite(entry.row, 0.0, (LEAF,))
+        self._leaves[entry.type, entry.row] = node
+        self._rows[node] = entry
+
     def add(self, node: Node) -> Entry:
         """The candidate of a node; operands that the bank does not know are added before it.
 

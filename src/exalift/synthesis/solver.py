@@ -8,8 +8,10 @@ joins the solved parts is found by a search of one level over just these.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, product
+from math import prod
 
 from exalift.affine import (
     Affine,
@@ -28,7 +30,7 @@ from exalift.affine import (
     substitute,
 )
 from exalift.affine.algebra.protocol import Values
-from exalift.dialects import ArrayValue, ConstantValue, IndexScalar, Node, TensorType
+from exalift.dialects import ArrayValue, ConstantValue, IndexScalar, Node, Operation, TensorType
 
 from .bank import Bank, Entry
 from .search import Goal, Progress, SearchOptions, search
@@ -39,6 +41,12 @@ from .witness import Witness
 
 _DIRECT_NODES = 7
 """Goals of up to this many expression nodes are searched whole before they are split."""
+
+_POINTS = 1 << 22
+"""Goals of more points than this are not observed, and so not solved."""
+
+_VARIANTS = 64
+"""How many combinations of parts that look alike are tried."""
 
 Steps = Generator[Formula, "Solution | None", "Solution | None"]
 
@@ -114,11 +122,19 @@ class Solver:
         environment = self.bank.environment
         return evaluate(goal, self.contents, environment.sizes, environment.algebra)
 
+    def _points(self, goal: Formula) -> int:
+        """How many points it takes to observe a goal: few, but for sizes that could not be made symbolic."""
+        bound = [a for node in nodes(goal.body) if isinstance(node, Reduce) for a in node.axes]
+        sizes = self.bank.environment.sizes
+        return prod(max(1, axis.extent.at(sizes)) for axis in (*goal.axes, *bound))
+
     def _steps(self, goal: Formula, effort: Effort, first: Split | None) -> Steps:
         """One goal as a coroutine: it yields subgoals and is sent their solutions."""
         leaf = _leaf(goal, self.scope)
         if leaf is not None:
             return Solution(leaf, self.bank.seed(leaf))
+        if self._points(goal) > _POINTS:
+            return None
         target = Goal(goal_type(goal), self.values(goal))
         if first is None and _is_small(goal):
             found = self._whole(goal, target, effort)
@@ -136,7 +152,7 @@ class Solver:
                 continue
             if len(parts) == 1 and parts[0].entry.type == target.type:
                 known = self.bank.lookup(target.type, target.values)
-                if known is not None and known == parts[0].entry:
+                if known == parts[0].entry and self._agree(goal, parts[0].node):
                     return parts[0]
             found = self._compose(goal, target, split, parts, effort)
             if found is not None:
@@ -172,20 +188,53 @@ class Solver:
     def _compose(
         self, goal: Formula, target: Goal, split: Split, parts: Sequence[Solution], effort: Effort
     ) -> Solution | None:
-        """The op that joins the parts, by one level of search over just these."""
+        """The op that joins the parts, by one level of search over just these.
+
+        Parts may look alike here and differ elsewhere (`max(a, b)` always equals `a` or `b`); then
+        each is tried in place of the other, and the witnesses decide.
+        """
+        twins = self._pin(parts)
+        chosen: dict[Node, Node] = {}
+
+        def accept(node: Node) -> bool:
+            for variant in _variants(node, twins):
+                if self._agree(goal, variant):
+                    chosen[node] = variant
+                    return True
+            return False
+
         options = SearchOptions(
-            budget_s=max(0.05, effort.left),
-            max_level=1,
-            progress=effort.progress,
-            accept=lambda node: all(witness.agrees(goal, node) for witness in self.witnesses),
+            budget_s=max(0.05, effort.left), max_level=1, progress=effort.progress, accept=accept
         )
-        frontier = [part.entry for part in parts]
+        frontier = tuple(dict.fromkeys(part.entry for part in parts))
         result = search(self.bank, target, options, split.hints, frontier)
         effort.statistics += result.statistics
         if result.node is None or result.entry is None:
             return None
-        # The accepted graph becomes the recipe of its value: a cheaper one may be right here only.
-        return Solution(result.node, self.bank.seed(result.node, target.values))
+        return Solution(chosen[result.node], result.entry)
+
+    def _agree(self, goal: Formula, node: Node) -> bool:
+        return all(witness.agrees(goal, node) for witness in self.witnesses)
+
+    def _pin(self, parts: Sequence[Solution]) -> dict[Node, tuple[Node, ...]]:
+        """Give the parts' entries the parts' graphs; where several share one, the graphs by the first."""
+        groups: dict[Entry, dict[Node, None]] = {}
+        for part in parts:
+            groups.setdefault(part.entry, {})[part.node] = None
+        for entry, graphs in groups.items():
+            self.bank.pin(entry, next(iter(graphs)))
+        shared = (tuple(graphs) for graphs in groups.values() if len(graphs) > 1)
+        return {graphs[0]: graphs for graphs in shared}
+
+
+def _variants(node: Node, twins: dict[Node, tuple[Node, ...]]) -> Iterator[Node]:
+    """The node, and with each operand replaced by those that look like it."""
+    if not isinstance(node, Operation) or not any(operand in twins for operand in node.operands):
+        yield node
+        return
+    choices = [twins.get(operand, (operand,)) for operand in node.operands]
+    for operands in islice(product(*choices), _VARIANTS):
+        yield replace(node, operands=operands)
 
 
 def canonical(goal: Formula) -> Formula:
