@@ -13,11 +13,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from exalift.affine.algebra import Rational, Values
+from exalift.affine.algebra import Machine, Rational, Values
 from exalift.base import DType
 
 from .polynomials import Polynomial, constant
 from .runs import IllFormed, Inadmissible, OutOfTime, Pair
+from .samples import sample
 from .sizes import SmallSizes
 from .smt import Answer, decide
 from .symbolic import Symbolic
@@ -29,6 +30,10 @@ _QUERY_S = 3.0
 _MOST_MONOMIALS = 2_000_000
 # Tuples that stay undecided before the attempt is given up.
 _MOST_UNDECIDED = 3
+# Random inputs tried where the solver's own show no difference.
+_DRAWS = 8
+
+_MACHINE = Machine()
 
 
 @dataclass
@@ -141,4 +146,9 @@ def _confirm(
             if value is not None:
                 contents[place] = exact.constant(value, array.dtype)[()]
         inputs[array.name] = contents
-    return pair.confirmed_exact(inputs, sizes, deadline)
+    found = pair.confirmed_exact(inputs, sizes, deadline)
+    # Unknown functions may have led the solver astray; what it saw may still be there for the taking.
+    for _ in range(_DRAWS if found is None else 0):
+        drawn = sample(pair.parameters, sizes, "scaled", _MACHINE, generator)
+        found = found or pair.confirmed(drawn, sizes, deadline, field_differs=True)
+    return found

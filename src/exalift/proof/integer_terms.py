@@ -223,10 +223,10 @@ class IntegerTerms:
         atom = self.terms.atom_of(number)
         if atom.kind == "extend":
             inner = atom.arguments[0]
-            if inner.ring == bits:
-                return inner
             if inner.ring < bits:
                 return self.terms.term(Atom("extend", bits, (inner,), atom.data))
+            # The recursion goes down in widths, of which there are four.
+            return inner if inner.ring == bits else self._narrow(inner, bits)
         return self.terms.term(Atom("narrow", bits, (poly.from_atom(number, atom.ring),)))
 
 

@@ -11,8 +11,9 @@ from exalift.affine.algebra import Algebra, Machine, Rational, Values
 from exalift.base import DType
 
 # normal: nothing special. positive: square roots and logarithms stay real. ties: equal values and
-# zeros, on which `<` and `<=` differ. conditioned: square matrices that can be factorised.
-STYLES = ("normal", "ties", "positive", "conditioned")
+# zeros, on which `<` and `<=` differ. conditioned: square matrices that can be factorised. scaled: from
+# a hundredth to a hundred, so that thresholds lie inside.
+STYLES = ("normal", "ties", "positive", "conditioned", "scaled")
 
 _MACHINE = Machine()
 _TIES = np.array([-2, -1, 0, 1, 2])
@@ -35,6 +36,9 @@ def sample(
             values = algebra.index(np.asarray(np.abs(small) if not dtype.is_signed else small), dtype)
         elif not dtype.is_float or style in ("normal", "ties"):
             values = algebra.random(generator, shape, dtype)
+        elif style == "scaled":
+            signs = np.where(generator.integers(0, 2, shape) == 0, -1.0, 1.0)
+            values = np.asarray(signs * 10 ** generator.uniform(-2, 2, shape)).astype(algebra.storage(dtype))
         else:
             values = np.asarray(generator.uniform(0.5, 2.0, shape)).astype(algebra.storage(dtype))
             if style == "conditioned":

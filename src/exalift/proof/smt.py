@@ -47,6 +47,7 @@ class Term(Protocol):
     def __truediv__(self, other: object) -> Term: ...
     def __gt__(self, other: object) -> Term: ...
     def __lt__(self, other: object) -> Term: ...
+    def __ge__(self, other: object) -> Term: ...
     def __and__(self, other: object) -> Term: ...
     def __or__(self, other: object) -> Term: ...
     def __xor__(self, other: object) -> Term: ...
@@ -57,8 +58,9 @@ class Term(Protocol):
 def decide(terms: Terms, left: Polynomial, right: Polynomial, timeout_s: float) -> Decision:
     """Whether two terms of one ring are equal for all values of their variables.
 
-    Reals are exact; functions without an axiom are arbitrary but the same at equal arguments, and so
-    is `1 / 0`. Never raises for what the solver cannot do: that is UNKNOWN.
+    Reals are exact. Functions are arbitrary but the same at equal arguments, and so is `1 / 0`; of
+    square roots and exponentials a little more is known. Never raises for what the solver cannot do:
+    that is UNKNOWN.
     """
     if left == right:
         return Decision(Answer.EQUAL)
@@ -131,7 +133,10 @@ class _Encoder:
             case "variable" | "infinity":
                 return self.symbol(f"v{number}", atom)
             case "function":
-                return self.uninterpreted(f"{atom.data[0]}/{len(arguments)}", arguments, REAL)
+                name = str(atom.data[0])
+                result = self.uninterpreted(f"{name}/{len(arguments)}", arguments, REAL)
+                self.know(name, arguments, result)
+                return result
             case "reciprocal":
                 result = self.uninterpreted("reciprocal", arguments, REAL)
                 zero, one = self.number(0, REAL), self.number(1, REAL)
@@ -144,6 +149,16 @@ class _Encoder:
                 return cast(Term, arguments[0] == self.number(0, atom.arguments[0].ring))
             case _:
                 return self.typed(atom, arguments)
+
+    def know(self, name: str, arguments: list[Term], result: Term) -> None:
+        """What is known of a function beyond that it is one; true over the reals, where it is defined."""
+        zero = self.number(0, REAL)
+        if name == "sqrt":
+            (x,) = arguments
+            square = cast(Term, z3.And(result >= zero, result * result == x))
+            self.axioms.append(cast(Term, z3.Implies(x >= zero, square)))
+        elif name == "exponential":
+            self.axioms.append(result > zero)
 
     def symbol(self, name: str, atom: Atom) -> Term:
         if atom.indicator:
