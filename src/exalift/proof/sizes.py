@@ -11,7 +11,7 @@ import numpy as np
 from exalift.affine import Program
 
 # Candidate tuples looked at before giving up on finding one that the constraints allow.
-_MOST_CANDIDATES = 100_000
+_MOST_CANDIDATES = 8192
 _MOST_TUPLES = 4096
 
 
