@@ -25,6 +25,7 @@ from exalift.dialects import (
     TensorProgram,
     TensorType,
     Update,
+    evaluate_node,
     evaluate_program,
 )
 from exalift.dialects.stablehlo import (
@@ -150,6 +151,58 @@ def test_random_programs_keep_their_meaning(program: TensorProgram, seed: int) -
 )
 def test_rules(before: Node, after: Node) -> None:
     assert simple(before) == after
+    check_equal_values(before, after)
+
+
+def check_equal_values(before: Node, after: Node) -> None:
+    """Both have one value on random arrays."""
+    sizes = {"N": 5, "M": 4, "i": 2}
+    generator = np.random.default_rng(0)
+    arrays = {
+        node.name: Machine().random(generator, node.type.at(sizes), node.type.dtype)
+        for node in (*_leaves(before), *_leaves(after))
+        if isinstance(node, ArrayValue)
+    }
+    left, right = (evaluate_node(node, arrays, sizes, Machine(), STABLEHLO) for node in (before, after))
+    np.testing.assert_allclose(left, right, rtol=1e-12)
+
+
+def _shuffled(draw: st.DrawFn, node: Node) -> tuple[Node, list[int]]:
+    """The node transposed at random, and where its dimensions went."""
+    permutation = draw(st.permutations(range(node.type.rank)))
+    return transpose(node, permutation), [permutation.index(d) for d in range(node.type.rank)]
+
+
+@st.composite
+def contractions(draw: st.DrawFn) -> Node:
+    """dot_general of transposed operands, transposed; or the sum of a product of broadcasts."""
+    labels = {"b": N, "c": M, "k": M, "l": N, "i": M, "j": N}
+    shared, summed = draw(st.sampled_from(["", "b", "bc"])), draw(st.sampled_from(["k", "kl"]))
+    sides = (
+        shared + summed + draw(st.sampled_from(["", "i"])),
+        shared + summed + draw(st.sampled_from(["", "j"])),
+    )
+    arrays = [tensor(f"a{p}", *(labels[label] for label in side)) for p, side in enumerate(sides)]
+    if draw(st.booleans()):
+        (lhs, left), (rhs, right) = (_shuffled(draw, array) for array in arrays)
+        batching = [(left[d], right[d]) for d in range(len(shared))]
+        contracting = [(left[d], right[d]) for d in range(len(shared), len(shared + summed))]
+        return _shuffled(draw, dot_general(lhs, rhs, contracting, batching))[0]
+    order = draw(st.permutations(sorted({*sides[0], *sides[1]})))
+    shape = tuple(labels[label] for label in order)
+    product = op(
+        "multiply",
+        *(broadcast(a, shape, [order.index(c) for c in side]) for a, side in zip(arrays, sides, strict=True)),
+    )
+    return reduce(product, "add", [order.index(label) for label in summed])
+
+
+@settings(max_examples=150, deadline=None)
+@given(node=contractions())
+def test_contractions_keep_their_meaning(node: Node) -> None:
+    cleaned = simple(node)
+    check_equal_values(node, cleaned)
+    assert simple(cleaned) is cleaned or simple(cleaned) == cleaned
 
 
 @pytest.mark.parametrize(

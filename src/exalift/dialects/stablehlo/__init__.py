@@ -22,6 +22,7 @@ from .build import (
     splat,
     transpose,
 )
+from .cost import Cost, cost
 from .dialect import STABLEHLO, ops_without_formula
 from .emitter import TensorShape
 from .mlir import (
@@ -39,6 +40,7 @@ from .simplify import simplify, simplify_nodes
 __all__ = [
     "PORTABLE_VERSION",
     "STABLEHLO",
+    "Cost",
     "EntryModule",
     "RegisteredOp",
     "Signature",
@@ -50,6 +52,7 @@ __all__ = [
     "concatenate",
     "constant",
     "convert",
+    "cost",
     "deserialize_portable",
     "dot_general",
     "dynamic_slice",

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..graph import Node, Operation
+from ..types import Attributes, TensorType
 
 
 def walk(*roots: Node) -> tuple[Node, ...]:
@@ -22,3 +25,22 @@ def walk(*roots: Node) -> tuple[Node, ...]:
             stack.append((node, True))
             stack.extend((operand, False) for operand in reversed(node.operands))
     return tuple(seen.values())
+
+
+def distinct(roots: Sequence[Node]) -> tuple[Node, ...]:
+    """One node object of each meaning: as `walk`, with nodes that are equal in structure listed once."""
+    numbers: dict[int, int] = {}
+    operations: dict[tuple[str, tuple[int, ...], Attributes, TensorType], int] = {}
+    leaves: dict[Node, int] = {}
+    found: list[Node] = []
+    for node in walk(*roots):
+        number = len(found)
+        if isinstance(node, Operation):
+            operands = tuple(numbers[id(operand)] for operand in node.operands)
+            number = operations.setdefault((node.name, operands, node.attributes, node.type), number)
+        else:
+            number = leaves.setdefault(node, number)
+        numbers[id(node)] = number
+        if number == len(found):
+            found.append(node)
+    return tuple(found)
