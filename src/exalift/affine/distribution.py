@@ -197,12 +197,13 @@ class _Distribution:
             plans = self.component(node, members, depth, sequential, within)
             if plans is None:
                 return None
-            previous = made[-1] if made else ()
-            fused = self.fused(node, depth, sequential, deferred, previous, plans)
-            if fused is None:
-                made.append(plans)
-            else:
-                made[-1] = fused
+            while made:
+                fused = self.fused(node, depth, sequential, deferred, made[-1], plans)
+                if fused is None:
+                    break
+                made.pop()
+                plans = fused
+            made.append(plans)
         return tuple(plan for plans in made for plan in plans)
 
     def fused(

@@ -234,14 +234,18 @@ def _piece_bounds(points: isl.Set, smallest: bool) -> list[Affine]:
     return found
 
 
-def _hull_bounds(points: isl.Set, smallest: bool) -> list[Affine]:
+def _facets(hull: isl.BasicSet, smallest: bool) -> list[Affine]:
+    """The bounds on the only dimension that the constraints of a hull state."""
     found: list[Affine] = []
-    for row in points.polyhedral_hull().get_constraints():
+    for row in hull.get_constraints():
         aff = row.get_aff()
         coefficient = integer(aff.get_coefficient_val(_IN, 0))
         if not coefficient or (not row.is_equality() and (coefficient > 0) != smallest):
             continue
-        rest = to_affine(aff.set_coefficient_val(_IN, 0, isl.Val(0)))
+        without = aff.set_coefficient_val(_IN, 0, isl.Val(0))
+        if without.involves_dims(_IN, 0, 1):  # inside a division
+            continue
+        rest = to_affine(without)
         if coefficient < 0:
             found.append(rest // -coefficient if not smallest else -((-rest) // -coefficient))
         else:
@@ -261,17 +265,21 @@ def bounds(item: isl.Set, name: str, given: Iterable[str]) -> Range:
     points = tuple_set(kept, "", [name])
     symbol = Affine.symbol(name)
 
+    def valid(candidates: Iterable[Affine], sign: int) -> list[Affine]:
+        rows = [(c, Guard.of(Constraint((symbol - c) * sign))) for c in dict.fromkeys(candidates)]
+        return [c for c, row in rows if implies(kept, row)]
+
     def best(smallest: bool) -> Affine:
-        candidates = _piece_bounds(points, smallest)
-        if len(set(candidates)) != 1:
-            candidates += _hull_bounds(points, smallest)
         sign = 1 if smallest else -1
-        valid = [
-            c for c in dict.fromkeys(candidates) if implies(kept, Guard.of(Constraint((symbol - c) * sign)))
-        ]
-        if not valid:
+        found = valid(_piece_bounds(points, smallest), sign)
+        # Convex hulls are costly, the more so with divisions; validity is checked on the exact set.
+        if not found:
+            found = valid(_facets(points.simple_hull(), smallest), sign)
+        if not found:
+            found = valid(_facets(points.remove_divs().polyhedral_hull(), smallest), sign)
+        if not found:
             raise DomainError(f"{name} has no affine bound")
-        return max(valid, key=lambda c: (sign * nominal(c), c.is_linear, -len(c.terms), str(c)))
+        return max(found, key=lambda c: (sign * nominal(c), c.is_linear, -len(c.terms), str(c)))
 
     return Range(best(True), best(False) + 1)
 

@@ -26,7 +26,7 @@ def with_unique_ivs(program: Program) -> tuple[Program, Mapping[str, str]]:
     """The program with every loop's variable different from all other names, and the original of each."""
     taken = {size.name for size in program.sizes} | {array.name for array in program.arrays}
     originals: dict[str, str] = {}
-    for assign in _assigns(program.body):
+    for assign in assigns(program.body):
         for node in nodes(assign.value):
             if isinstance(node, Reduce):
                 taken |= {axis.name for axis in node.axes}
@@ -61,7 +61,8 @@ def with_unique_ivs(program: Program) -> tuple[Program, Mapping[str, str]]:
     return replace(program, body=body), originals
 
 
-def _assigns(body: tuple[Statement, ...]) -> list[Assign]:
+def assigns(body: tuple[Statement, ...]) -> list[Assign]:
+    """Every assignment, in no order."""
     found: list[Assign] = []
     pending: list[Statement] = list(body)
     while pending:

@@ -1,0 +1,45 @@
+"""A program with its statements, dependences and the plan that distribution made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .dependences import Dataflow, Dependence, find_dependences
+from .distribution import Plans, distribute, leaf_costs, loop_count
+from .domains import size_context
+from .forwarding import is_copy
+from .ir import Program
+from .reasons import Reasons
+from .statements import Leaf, find_leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What `plan` made."""
+
+    program: Program
+    leaves: tuple[Leaf, ...]
+    dependences: tuple[Dependence, ...]
+    plans: Plans
+    reasons: Reasons
+
+    def dataflow(self, array: str) -> Dataflow | None:
+        """The value-based dataflow of an array, computed once; None where isl gives up."""
+        return self.reasons.dataflow(array)
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        """Lower is better: the sequential loops around each statement that computes, and their number.
+
+        To take a mere copy or a constant out of a loop gains nothing.
+        """
+        around = leaf_costs(self.plans)
+        computing = [leaf.number for leaf in self.leaves if not is_copy(leaf.assign.value)]
+        return sum(around[number] for number in computing), loop_count(self.plans)
+
+
+def plan(program: Program) -> Planned:
+    """Distribute a program, whose induction variables have unique names."""
+    leaves = find_leaves(program, size_context(program))
+    dependences = find_dependences(leaves)
+    return Planned(program, leaves, dependences, distribute(leaves, dependences), Reasons(leaves))
