@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from exalift.affine import FUNCTIONS
-from exalift.dialects import OpDefinition
+from exalift.affine import FUNCTIONS, Affine
+from exalift.base import DType
+from exalift.dialects import Hints, OpDefinition, TensorType
 from exalift.dialects.stablehlo import STABLEHLO, ops_without_formula, registered_ops
 
 # Operands that our definitions imply: an initial value is the body's identity, starts are an attribute.
@@ -26,6 +27,36 @@ def test_operand_count_is_the_registered_one(definition: OpDefinition) -> None:
         VARIADIC_COUNT.get(definition.name, 1) if name in registered.variadic else 1 for name in operands
     )
     assert definition.arity == expected
+
+
+# Attributes of ours that StableHLO gives by the result's type, a region, operands, or in one struct.
+OURS = {
+    "shape",
+    "dtype",
+    "body",
+    "starts",
+    "lhs_batching_dimensions",
+    "rhs_batching_dimensions",
+    "lhs_contracting_dimensions",
+    "rhs_contracting_dimensions",
+}
+
+
+@pytest.mark.parametrize("definition", STABLEHLO.definitions, ids=lambda d: d.name)
+def test_attributes_are_named_as_registered(definition: OpDefinition) -> None:
+    n = Affine.symbol("N")
+    hints = Hints(
+        offsets=(Affine(), Affine.of(1), Affine.symbol("i")), strides=(1, 2), extents=(n, Affine.of(2))
+    )
+    registered = registered_ops()[definition.name]
+    names: set[str] = set()
+    for shape in ((n,), (n, n), (n, n, Affine.of(2))):
+        operand = TensorType(shape, DType.F64)
+        for attributes in definition.attributes((operand,) * definition.arity, hints):
+            names |= {name for name, _ in attributes}
+    layout = {n for n in names if n.startswith(("input_", "kernel_", "output_"))}
+    assert not layout or "dimension_numbers" in registered.attributes
+    assert names - layout - OURS <= set(registered.attributes)
 
 
 def test_every_function_has_an_op() -> None:

@@ -9,9 +9,13 @@ dialect's grammar and nobody typed it in again.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+
+# XLA reads this when its library is loaded, which is here; JAX sets the same, and would come too late.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import chlo, stablehlo
