@@ -1,0 +1,162 @@
+"""Calls: library functions by their meaning, functions of the file inlined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exalift.affine import Constant
+from exalift.base import Span
+
+from . import blocks, math_functions, variables
+from .control import UnreachableError
+from .draft import Draft, Fetch, Integer, operands
+from .library import facts_of
+from .syntax import (
+    Assignment,
+    Call,
+    Declaration,
+    Function,
+    Name,
+    Step,
+    Storage,
+    all_expressions,
+    refusal,
+)
+from .values import (
+    Arithmetic,
+    Datum,
+    Nothing,
+    PointerValue,
+    Value,
+    as_data,
+    as_tracked,
+    converted,
+)
+
+if TYPE_CHECKING:
+    from .execution import Execution
+
+MAX_DEPTH = 20
+MAX_BOUND_SIZE = 64
+_ENDS = {"abort", "exit", "_Exit", "__assert_fail", "__assert", "__builtin_unreachable", "__builtin_trap"}
+_KEPT = {"__builtin_expect", "__builtin_assume_aligned"}
+
+
+def call(execution: Execution, expression: Call) -> Value:
+    name, span = expression.function, expression.span
+    if name in _ENDS:
+        raise UnreachableError
+    if name in _KEPT:
+        return execution.evaluate(expression.arguments[0])
+    if name == "free":
+        return Nothing()
+    if name in blocks.BLOCK_FUNCTIONS:
+        return blocks.block_call(execution, expression)
+    function = execution.library.find(name)
+    if function is not None:
+        return _inline(execution, function, expression)
+    meaning = math_functions.find(name)
+    if meaning is None or len(expression.arguments) != meaning.arity or expression.dtype is None:
+        message, hint = math_functions.why_not(name)
+        raise refusal(span, message, hint)
+    arguments = [execution.arithmetic(argument) for argument in expression.arguments]
+    data = [as_data(argument) for argument in arguments]
+    if any(operand.dtype is not data[0].dtype for operand in data) or (
+        meaning.result is None and data[0].dtype is not expression.dtype
+    ):
+        raise refusal(
+            span, f"`{name}` is declared with types of its own", "include the header that declares it"
+        )
+    if meaning.assumption:
+        execution.assume(meaning.assumption)
+    return converted(Datum(meaning.build(*data)), expression.dtype)
+
+
+def _inline(execution: Execution, function: Function, expression: Call) -> Value:
+    span = expression.span
+    if function.name in execution.calls or function.name == execution.frame.function.name:
+        raise refusal(span, f"`{function.name}` calls itself", "write a loop")
+    if len(execution.calls) >= MAX_DEPTH:
+        raise refusal(span, f"calls more than {MAX_DEPTH} levels deep")
+    if len(expression.arguments) != len(function.parameters):
+        raise refusal(span, f"`{function.name}` is called with another number of arguments")
+    values = [execution.evaluate(argument) for argument in expression.arguments]
+    values = [execution.settled(value, span) for value in values]
+    execution.flush()
+    facts = facts_of(function)
+    quiet = is_quiet(execution, function, ())
+    path = f"{execution.frame.path}>{span.line}:{span.column}"
+    outer, outer_calls = execution.frame, execution.calls
+    execution.calls = (*execution.calls, outer.function.name)
+    execution.frame = type(outer)(path, function, facts, quiet)
+    try:
+        # Sizes first: the extents of array parameters may mention them.
+        pairs = list(zip(function.parameters, values, strict=True))
+        for parameter, value in sorted(pairs, key=lambda pair: bool(pair[0].type.extents)):
+            _bind(execution, function, parameter, value, span)
+        return execution.run_function(function)
+    finally:
+        execution.frame, execution.calls = outer, outer_calls
+
+
+def _bind(execution: Execution, function: Function, parameter: Declaration, value: Value, span: Span) -> None:
+    key, declared = execution.key(parameter), parameter.type
+    execution.values.pop(key, None)
+    if declared.pointer or declared.extents:
+        if not isinstance(value, PointerValue):
+            raise refusal(span, f"the argument for `{parameter.name}` cannot be followed to an array")
+        conditional, execution.conditional = execution.conditional, 0
+        variables.set_pointer(execution, parameter, value, span)
+        execution.conditional = conditional
+        return
+    if isinstance(value, PointerValue | Nothing):
+        raise refusal(span, f"the argument for `{parameter.name}` is not a number")
+    given = converted(value, declared.element)
+    followed = as_tracked(given)
+    facts, quiet = execution.frame.facts, execution.frame.quiet
+    kept = parameter.key not in facts.assigned and parameter.key not in facts.addressed
+    if followed is not None and execution.is_followed(parameter):
+        execution.follow(parameter, followed)
+    elif kept and quiet and (execution.conditional or _is_light(function, parameter, given)):
+        if _size(as_data(given)) > MAX_BOUND_SIZE * MAX_BOUND_SIZE:
+            raise refusal(span, "this call is too large to be inlined", "keep its arguments in variables")
+        execution.follow(parameter, Datum(as_data(given)))
+    else:
+        variables.set_scalar(execution, parameter, given, span)
+
+
+def _is_light(function: Function, parameter: Declaration, value: Arithmetic) -> bool:
+    """Whether the argument may stand wherever the parameter is named, without work being repeated."""
+    expression = as_data(value)
+    if isinstance(expression, Constant | Fetch | Integer):
+        return True
+    mentions = sum(isinstance(e, Name) and e.declaration == parameter for e in all_expressions(function.body))
+    return mentions <= 1 and _size(expression) <= MAX_BOUND_SIZE
+
+
+def _size(expression: Draft) -> int:
+    count, pending = 0, [expression]
+    while pending and count <= MAX_BOUND_SIZE * MAX_BOUND_SIZE:
+        count += 1
+        pending.extend(operands(pending.pop()))
+    return count
+
+
+def is_quiet(execution: Execution, function: Function, path: tuple[str, ...]) -> bool:
+    """Whether a function changes nothing but its own variables."""
+    if function.name in path:
+        return False
+    for expression in all_expressions(function.body):
+        match expression:
+            case Assignment(target=target) | Step(target=target):
+                if not isinstance(target, Name) or target.declaration.storage is Storage.GLOBAL:
+                    return False
+            case Call(name):
+                inner = execution.library.find(name)
+                if inner is not None and not is_quiet(execution, inner, (*path, function.name)):
+                    return False
+                if inner is None and math_functions.find(name) is None:
+                    return False
+            case _:
+                pass
+    return True

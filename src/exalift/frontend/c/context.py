@@ -1,0 +1,181 @@
+"""What is known at a place of the program, and what has to be asked of the sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from exalift.affine import Affine, Constraint, Guard
+
+from .inequalities import contradictory, implies, projected, upper_bounds
+from .symbolic import Atom, Floor, Poly, floor
+
+MAX_CASES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Facts, each a polynomial that is not negative; one of the `cases` holds."""
+
+    cases: tuple[tuple[Poly, ...], ...] = ((),)
+
+    def assume(self, *facts: Poly) -> Context:
+        return Context(tuple((*case, *facts) for case in self.cases))
+
+    def assume_guard(self, guard: Guard) -> Context:
+        """With a condition that holds; one of too many cases is forgotten, which is safe."""
+        if len(guard.disjuncts) * len(self.cases) > MAX_CASES:
+            return self
+        combined = [(*case, *facts) for case in self.cases for facts in map(_facts, guard.disjuncts)]
+        return Context(tuple(combined))
+
+
+def _facts(conjunction: Iterable[Constraint]) -> tuple[Poly, ...]:
+    facts: list[Poly] = []
+    for constraint in conjunction:
+        poly = poly_of(constraint.expression)
+        facts.append(poly)
+        if constraint.equality:
+            facts.append(-poly)
+    return tuple(facts)
+
+
+def poly_of(expression: Affine) -> Poly:
+    """An affine expression as a polynomial."""
+    total = Poly.of(expression.constant)
+    for atom, coefficient in expression.terms:
+        if isinstance(atom, str):
+            total = total + Poly.of(atom) * coefficient
+        else:
+            total = total + Poly.atom(Floor(poly_of(atom.numerator), atom.denominator)) * coefficient
+    return total
+
+
+def affine_of(poly: Poly) -> Affine | None:
+    """A polynomial as an affine expression; None where it has products or atoms other than floors."""
+    total = Affine()
+    for monomial, coefficient in poly.terms:
+        if len(monomial) > 1:
+            return None
+        piece = _affine_atom(monomial[0]) if monomial else Affine.of(1)
+        if piece is None:
+            return None
+        total = total + piece * coefficient
+    return total
+
+
+def _affine_atom(atom: Atom) -> Affine | None:
+    if isinstance(atom, str):
+        return Affine.symbol(atom)
+    if isinstance(atom, Floor):
+        numerator = affine_of(atom.numerator)
+        return None if numerator is None else numerator // atom.denominator
+    return None
+
+
+@dataclass
+class Ledger:
+    """The sizes: at least their `minimum`, and what had to be asked of them so far."""
+
+    minimum: Mapping[str, int]
+    asked: list[Poly] = field(default_factory=list[Poly])
+
+    @property
+    def facts(self) -> tuple[Poly, ...]:
+        return (*(Poly.of(name) - least for name, least in self.minimum.items()), *self.asked)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.minimum)
+
+    def implies(self, context: Context, goal: Poly) -> bool:
+        """Whether `goal >= 0` holds at the place."""
+        if goal.constant is not None:
+            return goal.constant >= 0
+        base = self.facts
+        return all(implies(_relevant((*base, *case), goal), goal) for case in context.cases)
+
+    def impossible(self, context: Context) -> bool:
+        """Whether the place is never reached."""
+        base = self.facts
+        return all(contradictory((*base, *case)) for case in context.cases)
+
+    def ask(self, context: Context, goal: Poly) -> bool:
+        """Make `goal >= 0` hold at the place by a condition on the sizes alone; False where there is none."""
+        if self.implies(context, goal):
+            return True
+        return all(self._ask_case(case, goal) for case in context.cases)
+
+    def _ask_case(self, case: tuple[Poly, ...], goal: Poly) -> bool:
+        base = self.facts
+        try:
+            violated = projected((*base, *case, -goal - 1), self.names)
+        except OverflowError:
+            return False
+        if violated is None:
+            return True
+        wanted = goal.symbols & self.names
+        candidates = [-row - 1 for row in violated if not implies(base, row)]
+        # The condition should speak of what the goal speaks of, rather than empty the loop around.
+        candidates.sort(key=lambda row: (-len(row.symbols & wanted), len(row.terms), str(row)))
+        for candidate in candidates:
+            if affine_of(candidate) is not None and not contradictory((*base, candidate)):
+                self.asked.append(candidate)
+                return True
+        return False
+
+    def demand(self, goal: Poly) -> bool:
+        """Make a condition on sizes hold; False where it cannot."""
+        if implies(self.facts, goal):
+            return True
+        if affine_of(goal) is None or contradictory((*self.facts, goal)):
+            return False
+        self.asked.append(goal)
+        return True
+
+    def bounds(self, context: Context, value: Poly) -> tuple[tuple[Poly, ...], ...]:
+        """For each case, upper bounds of `value` by sizes alone."""
+        base = self.facts
+        found: list[tuple[Poly, ...]] = []
+        for case in context.cases:
+            if contradictory((*base, *case)):
+                continue
+            bounds = upper_bounds((*base, *case), value, self.names)
+            found.append(tuple(floor(bound.bound, bound.factor) for bound in bounds))
+        return tuple(found)
+
+    @property
+    def guard(self) -> Guard:
+        """What was asked, as a condition on the sizes, without what follows from the rest."""
+        kept = list(dict.fromkeys(self.asked))
+        for fact in list(kept):
+            others = [other for other in kept if other is not fact]
+            if implies((*(Poly.of(n) - m for n, m in self.minimum.items()), *others), fact):
+                kept.remove(fact)
+        constraints: list[Constraint] = []
+        for fact in kept:
+            expression = affine_of(fact)
+            assert expression is not None
+            constraints.append(Constraint(expression))
+        return Guard.of(*constraints)
+
+
+def _relevant(facts: tuple[Poly, ...], goal: Poly) -> tuple[Poly, ...]:
+    """The facts that share symbols with the goal, directly or through others."""
+    reached = set(goal.symbols)
+    kept: list[Poly] = []
+    remaining = list(facts)
+    grew = True
+    while grew:
+        grew = False
+        rest: list[Poly] = []
+        for fact in remaining:
+            if fact.symbols & reached:
+                kept.append(fact)
+                if not fact.symbols <= reached:
+                    reached |= fact.symbols
+                grew = True
+            else:
+                rest.append(fact)
+        remaining = rest
+    return tuple(kept)

@@ -1,0 +1,272 @@
+"""The shape of every array, and the subscripts of every access in it.
+
+Extents are those declared; the outermost one, where it is not, is the smallest affine extent that covers
+all accesses. Every access is proved to be in bounds, if need be under a condition on the sizes that
+becomes one of the program's constraints; one that cannot be in bounds is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from exalift.affine import Affine
+
+from .context import Ledger, affine_of
+from .delinearize import Chain, chains, coefficients, decompose, fixed_chains, floored, make_chain
+from .draft import Memory
+from .inequalities import implies
+from .normalize import Site
+from .simplify import show
+from .symbolic import Poly
+from .syntax import refusal
+
+
+@dataclass
+class Shapes:
+    """Shapes by memory, and subscripts by the identity of the access."""
+
+    ledger: Ledger
+    extents: dict[Memory, tuple[Affine, ...]] = field(default_factory=dict[Memory, tuple[Affine, ...]])
+    subscripts: dict[int, tuple[Affine, ...]] = field(default_factory=dict[int, tuple[Affine, ...]])
+
+    def choose(self, memory: Memory, declared: tuple[Poly | None, ...], sites: list[Site]) -> None:
+        """Settle one memory. `declared` are its extents, resolved. Raises Refusal."""
+        if not declared:
+            self._finish(memory, (), [((), site) for site in sites])
+        elif len(declared) == 1:
+            self._flat(memory, declared[0], sites)
+        else:
+            self._declared(memory, declared, sites)
+
+    # One dimension.
+
+    def _flat(self, memory: Memory, total: Poly | None, sites: list[Site]) -> None:
+        offsets = [site.access.indices[0] for site in sites]
+        if total is None and all(offset.constant == 0 for offset in offsets):
+            # Only ever `*p`: a single number that the caller sees.
+            self._finish(memory, (), [((), site) for site in sites])
+            return
+        for site, offset in zip(sites, offsets, strict=True):
+            for counters in coefficients(offset, self.ledger.names):
+                if len(counters) > 1:
+                    raise refusal(
+                        site.access.span,
+                        f"the subscript of `{memory.name}` multiplies counters: `{show(offset)}`",
+                        "use sums of constant multiples of counters and sizes",
+                    )
+        chain, rows = self._chain(memory, total, sites, offsets)
+        if chain is None:
+            self._rows(memory, total, Chain((), ()), sites, [(offset,) for offset in offsets])
+        else:
+            self._rows(memory, _outer(total, chain), chain, sites, rows)
+
+    def _chain(
+        self, memory: Memory, total: Poly | None, sites: list[Site], offsets: list[Poly]
+    ) -> tuple[Chain | None, list[tuple[Poly, ...]]]:
+        """How to take the offsets apart, and the result; None to leave them as they are."""
+        names = self.ledger.names
+        distinct = list(dict.fromkeys(offsets))
+        symbolic = list(chains(distinct, names))
+        if not symbolic and all(affine_of(offset) is not None for offset in distinct):
+            for chain in fixed_chains(distinct, names):
+                rows = self._try(chain, sites, ask=False)
+                if rows is not None and (total is None or _outer(total, chain) is not None):
+                    return chain, rows
+            if total is None or affine_of(total) is not None:
+                return None, []
+        for ask in (False, True):
+            for chain in symbolic:
+                rows = self._try(chain, sites, ask)
+                if rows is not None:
+                    return chain, rows
+        worst = next((s for s in sites if affine_of(s.access.indices[0]) is None), sites[0])
+        raise refusal(
+            worst.access.span,
+            f"the flat subscript `{show(worst.access.indices[0])}` of `{memory.name}` cannot be taken apart into "
+            "rows and columns",
+            "declare the array with its dimensions, such as `double a[n][m]`",
+        )
+
+    def _try(self, chain: Chain, sites: list[Site], ask: bool) -> list[tuple[Poly, ...]] | None:
+        saved = list(self.ledger.asked)
+        rows: list[tuple[Poly, ...]] = []
+        for site in sites:
+            row = decompose(site.access.indices[0], chain, site.context, self.ledger, ask)
+            if row is None:
+                self.ledger.asked[:] = saved
+                return None
+            rows.append(row)
+        return rows
+
+    def _rows(
+        self,
+        memory: Memory,
+        outer: Poly | None,
+        chain: Chain,
+        sites: list[Site],
+        rows: list[tuple[Poly, ...]],
+    ) -> None:
+        """Inner dimensions are settled; find or check the outermost."""
+        if outer is None:
+            outer = self._cover(memory, [(row[0], site) for row, site in zip(rows, sites, strict=True)])
+        extents = (outer, *chain.extents)
+        self._check(memory, extents, [(row[:1], site) for row, site in zip(rows, sites, strict=True)])
+        self._finish(memory, extents, list(zip(rows, sites, strict=True)))
+
+    # Several dimensions.
+
+    def _declared(self, memory: Memory, declared: tuple[Poly | None, ...], sites: list[Site]) -> None:
+        inner = tuple(extent for extent in declared[1:] if extent is not None)
+        assert len(inner) == len(declared) - 1
+        rows = [self._row(memory, inner, site) for site in sites]
+        outer = declared[0]
+        if outer is None:
+            outer = self._cover(memory, [(row[0], site) for row, site in zip(rows, sites, strict=True)])
+        pairs = list(zip(rows, sites, strict=True))
+        self._check(memory, (outer, *inner), pairs)
+        self._finish(memory, (outer, *inner), pairs)
+
+    def _row(self, memory: Memory, inner: tuple[Poly, ...], site: Site) -> tuple[Poly, ...]:
+        """The indices as they are; taken apart anew where a pointer walks beyond the end of a row."""
+        indices, context = site.access.indices, site.context
+        plain = all(affine_of(index) is not None for index in indices)
+        goals = [
+            goal
+            for index, extent in zip(indices[1:], inner, strict=True)
+            for goal in (index, extent - 1 - index)
+        ]
+        if plain and all(self.ledger.implies(context, goal) for goal in goals):
+            return indices
+        saved = list(self.ledger.asked)
+        chain, offset = _linear(indices, inner)
+        if chain is not None:
+            for ask in (False, True):
+                row = decompose(offset, chain, context, self.ledger, ask)
+                if row is not None:
+                    return row
+                self.ledger.asked[:] = saved
+        if plain and all(self.ledger.ask(context, goal) for goal in goals):
+            return indices
+        self.ledger.asked[:] = saved
+        if chain is not None and all(index.constant == 0 for index in indices[:-1]):
+            row = floored(offset, chain)
+            if row is not None:
+                return row
+        # An access beyond a row: `_check` sees the outermost index only.
+        raise refusal(
+            site.access.span,
+            f"`{memory.name}` is accessed at `{', '.join(map(show, indices))}`, beyond the end of a row",
+            f"its rows are {' x '.join(map(show, inner))} long: use one subscript a dimension, each in bounds",
+        )
+
+    # Extents.
+
+    def _cover(self, memory: Memory, uses: list[tuple[Poly, Site]]) -> Poly:
+        """The smallest extent that covers every index."""
+        requirements: list[tuple[Poly, ...]] = []
+        for index, site in uses:
+            for bounds in self.ledger.bounds(site.context, index):
+                affine = tuple(bound + 1 for bound in bounds if affine_of(bound) is not None)
+                if not affine:
+                    raise refusal(
+                        site.access.span,
+                        f"how far `{memory.name}` reaches does not follow from the sizes",
+                        f"declare its extent, such as `{memory.name}[n]`",
+                    )
+                if affine not in requirements:
+                    requirements.append(affine)
+        if not requirements:
+            return Poly.of(1)
+        base = self.ledger.facts
+        candidates = list(dict.fromkeys(bound for bounds in requirements for bound in bounds))
+        valid = [
+            candidate
+            for candidate in candidates
+            if all(any(implies(base, candidate - bound) for bound in bounds) for bounds in requirements)
+        ]
+        if not valid:
+            texts = ", ".join(sorted({show(bounds[0]) for bounds in requirements}))
+            raise refusal(
+                memory.span,
+                f"`{memory.name}` is used up to {texts}, and none of these is the largest for all sizes",
+                f"declare its extent, such as `{memory.name}[n]`",
+            )
+        for candidate in valid:
+            if all(implies(base, other - candidate) for other in valid):
+                return candidate
+        return min(valid, key=lambda poly: (len(poly.terms), str(poly)))
+
+    def _check(
+        self, memory: Memory, extents: tuple[Poly, ...], rows: Iterable[tuple[tuple[Poly, ...], Site]]
+    ) -> None:
+        """Every index in bounds, or refused."""
+        for row, site in rows:
+            for index, extent in zip(row, extents, strict=False):
+                if not self.ledger.ask(site.context, index):
+                    raise refusal(
+                        site.access.span,
+                        f"`{memory.name}` is accessed at `{show(index)}`, which may be before its start",
+                        "start at 0, or shift the pointer into the subscripts",
+                    )
+                if not self.ledger.ask(site.context, extent - 1 - index):
+                    raise refusal(
+                        site.access.span,
+                        f"`{memory.name}` is accessed at `{show(index)}`, beyond its extent `{show(extent)}`",
+                        "make the array larger or the loop shorter",
+                    )
+
+    def _finish(
+        self, memory: Memory, extents: tuple[Poly, ...], rows: list[tuple[tuple[Poly, ...], Site]]
+    ) -> None:
+        shape: list[Affine] = []
+        for extent in extents:
+            affine = affine_of(extent)
+            if affine is None or not extent.symbols <= self.ledger.names:
+                raise refusal(
+                    memory.span,
+                    f"the extent `{show(extent)}` of `{memory.name}` does not follow from the sizes",
+                    "use sums of constant multiples of size parameters",
+                )
+            if not self.ledger.demand(extent - 1):
+                raise refusal(memory.span, f"the extent `{show(extent)}` of `{memory.name}` is not positive")
+            shape.append(affine)
+        self.extents[memory] = tuple(shape)
+        for row, site in rows:
+            indices: list[Affine] = []
+            for index in row:
+                affine = affine_of(index)
+                if affine is None:
+                    raise refusal(site.access.span, f"the subscript `{show(index)}` is not affine")
+                indices.append(affine)
+            self.subscripts[id(site.access)] = tuple(indices)
+
+
+def _outer(total: Poly | None, chain: Chain) -> Poly | None:
+    """The number of rows of a declared total, None where it is not known or no whole number."""
+    if total is None:
+        return None
+    stride = make_chain((total, *chain.strides))
+    return None if stride is None else stride.extents[0]
+
+
+def _linear(indices: tuple[Poly, ...], inner: tuple[Poly, ...]) -> tuple[Chain | None, Poly]:
+    """The strides of an array in memory, and where in it the element is."""
+    strides: list[Poly] = []
+    for position in range(len(inner)):
+        stride = Poly.of(1)
+        for extent in inner[position:]:
+            stride = stride * extent
+        strides.append(stride)
+    offset = indices[-1]
+    for index, stride in zip(indices, strides, strict=False):
+        offset = offset + index * stride
+    return make_chain(strides), offset
+
+
+def by_memory(sites: Iterable[Site]) -> dict[Memory, list[Site]]:
+    """Sites grouped, in order."""
+    groups: dict[Memory, list[Site]] = {}
+    for site in sites:
+        groups.setdefault(site.access.memory, []).append(site)
+    return groups

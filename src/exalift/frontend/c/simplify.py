@@ -1,0 +1,332 @@
+"""Polynomials and conditions brought to affine form at a place, by proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from exalift.affine import ALWAYS, NEVER, Affine, Constraint, Guard
+from exalift.base import DType
+
+from .context import Context, Ledger, affine_of
+from .symbolic import (
+    Atom,
+    Both,
+    Choice,
+    Comparison,
+    Condition,
+    Either,
+    Floor,
+    Known,
+    Negation,
+    Poly,
+    Quotient,
+    Test,
+    Trips,
+    Wrapped,
+    floor,
+    quotient,
+    trips,
+    type_range,
+    wrapped,
+)
+
+MAX_DISJUNCTS = 24
+FITS = "unsigned index arithmetic does not exceed its type"
+
+
+class NotAffineError(Exception):
+    """It cannot be proved affine; the text says why."""
+
+
+class SplitError(Exception):
+    """Which arm of a choice it is depends on the condition; the caller makes two cases of the place."""
+
+    def __init__(self, condition: Condition) -> None:
+        super().__init__(str(condition))
+        self.condition = condition
+
+
+@dataclass
+class Simplifier:
+    """Simplification by what the ledger and a context say. `table` gives placeholders their closed forms."""
+
+    ledger: Ledger
+    table: dict[str, Poly]
+    assumptions: dict[str, None]
+
+    def resolved(self, poly: Poly) -> Poly:
+        """Without placeholders of loops that have closed forms."""
+        while True:
+            known = poly.symbols & self.table.keys()
+            if not known:
+                return poly
+            poly = poly.substitute({name: self.table[name] for name in known})
+
+    def resolved_condition(self, condition: Condition) -> Condition:
+        while True:
+            known = condition.symbols & self.table.keys()
+            if not known:
+                return condition
+            condition = condition.substitute({name: self.table[name] for name in known})
+
+    def plain(self, poly: Poly, context: Context, ask: bool = True) -> Poly:
+        """The polynomial with no atoms but floors. With `ask`, conditions on the sizes may be added.
+
+        Raises NotAffineError and SplitError.
+        """
+        poly = self.resolved(poly)
+        if not poly.atoms:
+            return poly
+
+        def change(atom: Atom) -> Poly:
+            match atom:
+                case str():
+                    return Poly.of(atom)
+                case Floor(numerator, denominator):
+                    return floor(self.plain(numerator, context, ask), denominator)
+                case Quotient():
+                    return self._quotient(atom, context, ask)
+                case Wrapped():
+                    return self._wrapped(atom, context, ask)
+                case Trips(operand):
+                    return self._trips(operand, context, ask)
+                case Choice(condition, then, otherwise):
+                    verdict = self.decide(condition, context)
+                    if verdict is None:
+                        raise SplitError(condition)
+                    return self.plain(then if verdict else otherwise, context, ask)
+                case _:
+                    assert_never(atom)
+
+        return poly.map_atoms(change)
+
+    def _quotient(self, atom: Quotient, context: Context, ask: bool) -> Poly:
+        above = self.plain(atom.numerator, context, ask)
+        below = self.plain(atom.denominator, context, ask)
+        simple = quotient(above, below, atom.dtype)
+        if not any(isinstance(a, Quotient) for a in simple.atoms):
+            return simple
+        divisor = below.constant
+        if divisor is not None and divisor > 0:
+            if self.ledger.implies(context, above):
+                return floor(above, divisor)
+            if self.ledger.implies(context, -above):
+                return -floor(-above, divisor)
+            raise NotAffineError(
+                f"`{show(above)}` divided by {divisor} might be negative, and C rounds towards zero"
+            )
+        divided = divide(above, below)
+        if divided is not None:
+            whole, rest = divided
+            inside = (rest, below - 1 - rest, whole)
+            if all(self.ledger.implies(context, part) for part in inside):
+                return whole
+        raise NotAffineError(f"`{show(above)}` is divided by `{show(below)}`, which is not a constant")
+
+    def _wrapped(self, atom: Wrapped, context: Context, ask: bool) -> Poly:
+        operand = self.plain(atom.operand, context, ask)
+        simple = wrapped(operand, atom.dtype)
+        if simple.constant is not None:
+            return simple
+        low, high = type_range(atom.dtype)
+        goals = [operand - low]
+        if atom.dtype.bits < 32:
+            goals.append(-operand + high)
+        else:
+            # Beyond 2^32 no array reaches.
+            self.assumptions[FITS] = None
+        for goal in goals:
+            known = self.ledger.ask(context, goal) if ask else self.ledger.implies(context, goal)
+            if not known:
+                raise NotAffineError(
+                    f"`{show(operand)}` may leave the range of its type, {atom.dtype}, and wrap around"
+                )
+        return operand
+
+    def _trips(self, operand: Poly, context: Context, ask: bool) -> Poly:
+        count = self.plain(operand, context, ask)
+        if trips(count).constant is not None:
+            return trips(count)
+        if self.ledger.implies(context, -count):
+            return Poly()
+        known = self.ledger.ask(context, count) if ask else self.ledger.implies(context, count)
+        if not known:
+            raise NotAffineError(f"a loop that runs `{show(count)}` times, or not at all")
+        return count
+
+    def affine(self, poly: Poly, context: Context, ask: bool = True) -> Affine:
+        """As an affine expression. Raises NotAffineError and SplitError."""
+        simple = self.plain(poly, context, ask)
+        result = affine_of(simple)
+        if result is None:
+            raise NotAffineError(f"`{show(simple)}` is not affine")
+        return result
+
+    # Conditions.
+
+    def decide(self, condition: Condition, context: Context) -> bool | None:
+        """Whether a condition on indices holds at the place, None where it depends."""
+        try:
+            guard = self.guard(condition, context, ask=False)
+        except (NotAffineError, SplitError):
+            return None
+        if guard is None:
+            return None
+        return True if guard.is_always else None if guard.disjuncts else False
+
+    def guard(self, condition: Condition, context: Context, ask: bool = True) -> Guard | None:
+        """A condition as a guard without what the context says already; None for a condition on data.
+
+        Raises NotAffineError and SplitError.
+        """
+        match self.resolved_condition(condition):
+            case Known(value):
+                return ALWAYS if value else NEVER
+            case Test() | Negation():
+                return None
+            case Comparison() as comparison:
+                return self._comparison(comparison, context, ask)
+            case Both(left, right):
+                first = self.guard(left, context, ask)
+                if first is None or not first.disjuncts:
+                    return first
+                second = self.guard(right, context.assume_guard(first), ask)
+                return None if second is None else self._limited(first & second, context)
+            case Either(left, right):
+                first = self.guard(left, context, ask)
+                if first is None or first.is_always:
+                    return first
+                refuted = context.assume_guard(self.negation(first, context))
+                second = self.guard(right, refuted, ask)
+                return None if second is None else self._limited(first | second, context)
+            case other:
+                assert_never(other)
+
+    def _comparison(self, comparison: Comparison, context: Context, ask: bool) -> Guard:
+        left, right = self.resolved(comparison.left), self.resolved(comparison.right)
+        if comparison.relation in ("eq", "ne"):
+            remainder = _remainder_test(left - right)
+            if remainder is not None:
+                left, right = remainder, Poly()
+        left, right = self.plain(left, context, ask), self.plain(right, context, ask)
+        conjunctions: tuple[tuple[Poly, ...], ...]
+        match comparison.relation:
+            case "lt":
+                conjunctions = ((right - left - 1,),)
+            case "le":
+                conjunctions = ((right - left,),)
+            case "gt":
+                conjunctions = ((left - right - 1,),)
+            case "ge":
+                conjunctions = ((left - right,),)
+            case "eq":
+                return self._equal(left - right, context)
+            case _:
+                conjunctions = ((left - right - 1,), (right - left - 1,))
+        return self._pruned(conjunctions, context)
+
+    def _equal(self, difference: Poly, context: Context) -> Guard:
+        expression = affine_of(difference)
+        if expression is None:
+            raise NotAffineError(f"`{show(difference)}` is not affine")
+        if difference.constant is not None:
+            return ALWAYS if difference.constant == 0 else NEVER
+        above, below = (self.ledger.implies(context, side) for side in (difference, -difference))
+        if above and below:
+            return ALWAYS
+        if self.ledger.impossible(context.assume(difference, -difference)):
+            return NEVER
+        return Guard.of(Constraint(expression, equality=True))
+
+    def _pruned(self, conjunctions: tuple[tuple[Poly, ...], ...], context: Context) -> Guard:
+        disjuncts: list[tuple[Constraint, ...]] = []
+        for conjunction in conjunctions:
+            if self.ledger.impossible(context.assume(*conjunction)):
+                continue
+            kept: list[Constraint] = []
+            for fact in conjunction:
+                if self.ledger.implies(context, fact):
+                    continue
+                expression = affine_of(fact)
+                if expression is None:
+                    raise NotAffineError(f"`{show(fact)}` is not affine")
+                kept.append(Constraint(expression))
+            disjuncts.append(tuple(kept))
+        guard = Guard(tuple(dict.fromkeys(disjuncts)))
+        return ALWAYS if guard.is_always else guard
+
+    def negation(self, guard: Guard, context: Context) -> Guard:
+        """`not guard`, without cases that cannot be at the place."""
+        result = ALWAYS
+        for conjunction in guard.disjuncts:
+            result = self._limited(result & ~Guard((conjunction,)), context)
+        return result
+
+    def _limited(self, guard: Guard, context: Context) -> Guard:
+        """Without disjuncts that cannot hold."""
+        if len(guard.disjuncts) > MAX_DISJUNCTS:
+            raise NotAffineError("the condition has too many cases")
+        if guard.is_always:
+            return ALWAYS
+        kept = [d for d in guard.disjuncts if not self.ledger.impossible(context.assume_guard(Guard((d,))))]
+        return Guard(tuple(kept))
+
+
+def _remainder_test(difference: Poly) -> Poly | None:
+    """`x % c == 0` asks the same of C's remainder and of the one by floors, for negative x too."""
+    for atom in difference.atoms:
+        if not isinstance(atom, Quotient):
+            continue
+        divisor = atom.denominator.constant
+        remainder = atom.numerator - atom.denominator * Poly.atom(atom)
+        if divisor is not None and divisor > 0 and difference in (remainder, -remainder):
+            return atom.numerator - floor(atom.numerator, divisor) * divisor
+    return None
+
+
+def show(poly: Poly) -> str:
+    """A polynomial for a message: counters by their own names."""
+    text = str(poly)
+    for symbol in sorted(poly.symbols, key=len, reverse=True):
+        text = text.replace(symbol, symbol.split("@")[0])
+    return text
+
+
+def divide(poly: Poly, divisor: Poly) -> tuple[Poly, Poly] | None:
+    """`poly = quotient * divisor + remainder`, the remainder free of the divisor's leading term.
+
+    None for divisors that are not polynomials of symbols.
+    """
+    if not divisor.terms or not divisor.is_plain:
+        return None
+    lead, factor = divisor.terms[-1]
+    whole: Poly = Poly()
+    rest = poly
+    for _ in range(40):
+        step = _step(rest, lead, factor)
+        if step is None:
+            return whole, rest
+        whole = whole + step
+        rest = rest - step * divisor
+    return None
+
+
+def _step(poly: Poly, lead: tuple[Atom, ...], factor: int) -> Poly | None:
+    for monomial, coefficient in reversed(poly.terms):
+        remaining = list(monomial)
+        for atom in lead:
+            if atom not in remaining:
+                break
+            remaining.remove(atom)
+        else:
+            if coefficient % factor == 0:
+                return Poly.collect(((tuple(remaining), coefficient // factor),))
+    return None
+
+
+def in_range(value: Poly, dtype: DType) -> tuple[Poly, ...]:
+    """What must not be negative for a value to be in the range of its type. The upper end of types that
+    no index reaches is left out."""
+    low, high = type_range(dtype)
+    return (value - low, -value + high) if dtype.bits < 32 else (value - low,)
