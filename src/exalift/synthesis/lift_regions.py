@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -35,7 +35,8 @@ from exalift.dialects import (
 )
 
 from .bank import Bank
-from .environment import Environment, choose_sizes
+from .environment import Environment
+from .iterations import conditions_on_iterations, places
 from .sequential import peel
 from .solver import Effort, Solver
 from .splits import IterationRange, Scope, write_back
@@ -46,9 +47,6 @@ from .witness import Witness
 
 _ENVIRONMENTS = 4
 """How many environments are tried before a region is split into loops."""
-
-_WITNESSES = 3
-"""How many other environments a solution must have the right value in."""
 
 _NOMINAL = 100
 """What a size is taken to be where limits and costs need a number and none is known."""
@@ -119,7 +117,7 @@ class _Lift:
         self.options = options
         self.arrays: dict[str, Array] = {array.name: array for array in program.arrays}
         self.deadline = time.monotonic() + options.budget_s
-        self.solvers: dict[tuple[tuple[IterationRange, ...], int], Solver] = {}
+        self.solvers: dict[tuple[tuple[IterationRange, ...], tuple[Constraint, ...], int], Solver] = {}
         self.reports: list[RegionReport] = []
         self.fresh = 0
         self.number = 0
@@ -204,7 +202,7 @@ class _Lift:
     def _whole(self, region: Region, loops: tuple[IterationRange, ...], effort: Effort) -> Node | None:
         """The region's graph, with the right value in several environments; None where none was found."""
         for number in range(self.options.attempt, self.options.attempt + _ENVIRONMENTS):
-            solver = self.solver(loops, number)
+            solver = self.solver(region, loops, number)
             found = write_back(region, solver.scope)
             if found is None:
                 return None
@@ -246,51 +244,21 @@ class _Lift:
             ops.update(dict.fromkeys(names))
         return lifted, tuple(ops)
 
-    def solver(self, loops: tuple[IterationRange, ...], number: int) -> Solver:
-        """The solver for a place in the program, in environment `number`."""
-        key = (loops, number)
+    def solver(self, region: Region, loops: tuple[IterationRange, ...], number: int) -> Solver:
+        """The solver for a region's place in the program, in environment `number`."""
+        sizes = self.program.source.sizes
+        conditions = conditions_on_iterations(region, sizes, loops)
+        key = (loops, conditions, number)
         if key not in self.solvers:
             types = {name: self.type(name) for name in self.arrays}
-            environments = self._environments(loops, number)
+            found = places(sizes, loops, self.context, conditions, number, self.options.seed)
+            environments = [Environment(place.values, PrimeField(), place.seed) for place in found]
             scope = Scope(types, loops, self.context, self.nominal, self.limit)
             bank = Bank(environments[0], self.dialect, self.nominal, SizeLimit(self.limit))
-            witnesses = [Witness(e, self.dialect, types) for e in environments[1:]]
-            last = environments[-1]
-            poison = Poison(Environment(last.sizes, Machine(), last.seed), self.dialect, types)
+            witnesses = [Witness(environment, self.dialect, types) for environment in environments[1:]]
+            poison = Poison(replace(environments[-1], algebra=Machine()), self.dialect, types)
             self.solvers[key] = Solver(bank, scope, (*witnesses, poison))
         return self.solvers[key]
-
-    def _environments(self, loops: tuple[IterationRange, ...], number: int) -> list[Environment]:
-        """One to search in, and the witnesses; the iterations of loops around are drawn at random."""
-        source = self.program.source
-        names = [size.name for size in source.sizes]
-        found: list[Environment] = []
-        for place in range(1 + _WITNESSES):
-            seed = self.options.seed + 100 * number + place
-            minimum = {
-                size.name: max(size.minimum, 4 + (3 * rank + 2 * number + place) % 5)
-                for rank, size in enumerate(source.sizes)
-            }
-            sizes = choose_sizes(names, (), self.context, minimum)
-            iterations = _iterations(loops, sizes, np.random.default_rng(seed), central=not place)
-            found.append(Environment({**sizes, **iterations}, PrimeField(), seed))
-        return found
-
-
-def _iterations(
-    loops: tuple[IterationRange, ...],
-    sizes: Mapping[str, int],
-    generator: np.random.Generator,
-    central: bool,
-) -> dict[str, int]:
-    """An iteration of every loop, in its bounds where these are not empty; `central`: not the ends."""
-    values = dict(sizes)
-    for loop in loops:
-        first = max(bound.at(values) for bound in loop.lower)
-        last = max(first, min(bound.at(values) for bound in loop.upper) - 1)
-        margin = min(1, (last - first) // 2) if central else 0
-        values[loop.iv] = int(generator.integers(first + margin, last - margin + 1))
-    return {loop.iv: values[loop.iv] for loop in loops}
 
 
 def _count(steps: tuple[RegionStep, ...]) -> int:

@@ -3,7 +3,8 @@
 The unused triangle of a matrix is often uninitialised memory. Over a field `x * 0` masks `x`, in
 floating point it does not; so a candidate is also run with NaN in all elements that the goal does
 not read. (An element that is read somewhere may be multiplied by zero elsewhere: that values which
-the source reads are finite is an assumption of every lifting.)
+the source reads are finite is an assumption of every lifting. For that reason sums are not asked: in
+a contraction, what the mask of one factor leaves out is multiplied by zero in the other.)
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from exalift.affine import (
     children,
     evaluate,
     guard_mask,
+    nodes,
 )
 from exalift.affine.algebra.protocol import Truth, Values
 from exalift.dialects import Dialect, Node, TensorType, evaluate_node
@@ -95,7 +97,8 @@ class Poison:
     def agrees(self, goal: Formula, node: Node) -> bool:
         """Whether the graph has the goal's value although what the goal does not read is NaN."""
         if goal not in self._spoilt:
-            self._spoilt[goal] = self._contents(goal)
+            sums = any(isinstance(part, Reduce) for part in nodes(goal.body))
+            self._spoilt[goal] = None if sums else self._contents(goal)
         contents = self._spoilt[goal]
         if contents is None:
             return True

@@ -8,11 +8,12 @@ only about candidates that have the goal's value already, so they may be several
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
-from exalift.affine import Formula, evaluate
+from exalift.affine import Affine, Axis, Expression, Formula, Load, evaluate, rewrite
 from exalift.affine.algebra.protocol import Values
 from exalift.dialects import (
     ArrayValue,
@@ -27,50 +28,82 @@ from exalift.dialects import (
 
 from .environment import Environment
 
+_SAMPLE = "%sample"
+_SAMPLES = 32
+_ENOUGH = 64
+"""With fewer elements than this a goal is observed in many random contents, and not in two."""
+
 
 @dataclass
 class Witness:
-    """One environment with the contents of all arrays, and the values observed in it so far."""
+    """One choice of sizes and iterations, with many random contents of the arrays, and what was observed.
+
+    Values carry an axis of samples in front: scalars that are compared take one of few values in one
+    sample, and so look like each other often.
+    """
 
     environment: Environment
     dialect: Dialect
     arrays: Mapping[str, TensorType]
-    contents: dict[str, Values] = field(init=False)
-    _nodes: dict[Node, Values] = field(default_factory=lambda: {})
+    _contents: dict[int, dict[str, Values]] = field(default_factory=lambda: {})
+    _nodes: dict[tuple[Node, int], Values] = field(default_factory=lambda: {})
     _goals: dict[Formula, Values] = field(default_factory=lambda: {})
 
-    def __post_init__(self) -> None:
-        self.contents = {name: self.environment.random(name, type) for name, type in self.arrays.items()}
-
     def agrees(self, goal: Formula, node: Node) -> bool:
-        """Whether the graph has the goal's value here."""
+        """Whether the graph has the goal's value here, in all samples."""
+        samples = _SAMPLES if prod(node.type.at(self.environment.sizes)) < _ENOUGH else 2
         expected = self._goals.get(goal)
         if expected is None:
-            environment = self.environment
-            expected = evaluate(goal, self.contents, environment.sizes, environment.algebra)
-            self._goals[goal] = expected
-        return np.array_equal(self.value(node), expected)
+            expected = self._goals[goal] = self._evaluate(goal, self.contents(samples), samples)
+        return np.array_equal(self.value(node, samples), expected)
 
-    def value(self, node: Node) -> Values:
+    def contents(self, samples: int) -> dict[str, Values]:
+        """The arrays, with the axis of samples in front."""
+        if samples not in self._contents:
+            first = self.environment.seed
+            draws = [replace(self.environment, seed=first + sample) for sample in range(samples)]
+            self._contents[samples] = {
+                name: np.stack([draw.random(name, type) for draw in draws])
+                for name, type in self.arrays.items()
+            }
+        return self._contents[samples]
+
+    def value(self, node: Node, samples: int) -> Values:
         """The value of a graph here; every node is evaluated once in the witness's life."""
         for part in postorder(node):
-            if part not in self._nodes:
-                self._nodes[part] = self._one(part)
-        return self._nodes[node]
+            if (part, samples) not in self._nodes:
+                self._nodes[part, samples] = self._one(part, samples)
+        return self._nodes[node, samples]
 
-    def _one(self, node: Node) -> Values:
+    def _evaluate(self, formula: Formula, operands: Mapping[str, Values], samples: int) -> Values:
+        environment = self.environment
+        return evaluate(_sampled(formula, samples), operands, environment.sizes, environment.algebra)
+
+    def _one(self, node: Node, samples: int) -> Values:
         environment = self.environment
         match node:
             case ArrayValue(name=name):
-                return self.contents[name]
+                return self.contents(samples)[name]
             case ConstantValue(value=value, type=type):
-                return environment.algebra.constant(value, type.dtype)
+                literal = environment.algebra.constant(value, type.dtype)
+                return np.broadcast_to(literal, (samples,))
             case IndexScalar(index=index, type=type):
-                place = np.asarray(index.at(environment.sizes), dtype=np.int64)
+                place = np.full(samples, index.at(environment.sizes), dtype=np.int64)
                 return environment.algebra.index(place, type.dtype)
             case Operation(name=name, operands=operands, attributes=attributes, type=type):
                 formula = self.dialect[name].formula
                 assert formula is not None, "the search only draws ops that have a formula"
                 meaning = formula(tuple(operand.type for operand in operands), attributes, type)
-                values = {str(n): self._nodes[operand] for n, operand in enumerate(operands)}
-                return evaluate(meaning, values, environment.sizes, environment.algebra)
+                values = {str(n): self._nodes[operand, samples] for n, operand in enumerate(operands)}
+                return self._evaluate(meaning, values, samples)
+
+
+def _sampled(formula: Formula, samples: int) -> Formula:
+    """`out[axes] = e(A[x])` -> `out[s, axes] = e(A[s, x])`."""
+
+    def change(node: Expression) -> Expression:
+        if isinstance(node, Load):
+            return replace(node, indices=(Affine.symbol(_SAMPLE), *node.indices))
+        return node
+
+    return Formula((Axis(_SAMPLE, Affine((), samples)), *formula.axes), rewrite(formula.body, change))

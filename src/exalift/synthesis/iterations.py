@@ -1,0 +1,98 @@
+"""Which sizes and iterations a region is observed at: one place to search in, others as witnesses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from exalift.affine import Constraint, Expression, Guard, GuardValue, Reduce, Region, Size, nodes
+
+from .environment import choose_sizes
+from .splits import IterationRange
+
+_WITNESSES = 3
+"""How many witnesses there are at least."""
+
+_MOST = 16
+"""How many there are where conditions on iterations ask for more."""
+
+_DRAWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Values for sizes and induction variables, and a seed for contents."""
+
+    values: Mapping[str, int]
+    seed: int
+
+
+def places(
+    sizes: Sequence[Size],
+    loops: Sequence[IterationRange],
+    context: Guard,
+    conditions: Sequence[Constraint],
+    number: int,
+    seed: int,
+) -> list[Place]:
+    """The place to search in, then the witnesses; `number` chooses among series of places.
+
+    Witnesses are drawn at random until every combination of truth values of `conditions` (on sizes and
+    induction variables) that came up in many draws has one, within a limit.
+    """
+    names = [size.name for size in sizes]
+    found: list[Place] = []
+    patterns: set[tuple[bool, ...]] = set()
+    for draw in range(_DRAWS if conditions else 1 + _WITNESSES):
+        generator = np.random.default_rng([seed, number, draw])
+        minimum = {
+            size.name: max(size.minimum, 4 + (3 * rank + 2 * number + draw) % 5)
+            for rank, size in enumerate(sizes)
+        }
+        values = choose_sizes(names, (), context, minimum)
+        values |= _iterations(loops, values, generator, central=not draw)
+        pattern = tuple(Guard.of(condition).at(values) for condition in conditions)
+        if len(found) <= _WITNESSES or pattern not in patterns:
+            found.append(Place(values, seed + 1000 * number + 50 * draw))
+            patterns.add(pattern)
+        if len(found) > _MOST:
+            break
+    return found
+
+
+def _iterations(
+    loops: Sequence[IterationRange],
+    sizes: Mapping[str, int],
+    generator: np.random.Generator,
+    central: bool,
+) -> dict[str, int]:
+    """An iteration of every loop, in its bounds where these are not empty; `central`: not the ends."""
+    values = dict(sizes)
+    for loop in loops:
+        first = max(bound.at(values) for bound in loop.lower)
+        last = max(first, min(bound.at(values) for bound in loop.upper) - 1)
+        margin = min(1, (last - first) // 2) if central else 0
+        values[loop.iv] = int(generator.integers(first + margin, last - margin + 1))
+    return {loop.iv: values[loop.iv] for loop in loops}
+
+
+def conditions_on_iterations(
+    region: Region, sizes: Sequence[Size], loops: Sequence[IterationRange]
+) -> tuple[Constraint, ...]:
+    """The constraints in a region that hold or fail for a whole iteration of the loops around."""
+    known = {size.name for size in sizes} | {loop.iv for loop in loops}
+    guards = [region.guard]
+    for node in nodes(region.value):
+        guards += _guards(node)
+    found = (c for guard in guards for conjunction in guard.disjuncts for c in conjunction)
+    return tuple(dict.fromkeys(c for c in found if c.expression.names <= known))
+
+
+def _guards(node: Expression) -> list[Guard]:
+    match node:
+        case GuardValue(guard=guard) | Reduce(guard=guard):
+            return [guard]
+        case _:
+            return []
