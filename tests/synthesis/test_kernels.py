@@ -37,15 +37,15 @@ HINTS = Hints(
 )
 
 
-def filled_bank(dialect: Dialect) -> Bank:
-    bank = Bank(Environment(SIZES, PrimeField(), seed=3), dialect)
+def filled_bank(dialect: Dialect, samples: int) -> Bank:
+    bank = Bank(Environment(SIZES, PrimeField(), seed=3, samples=samples), dialect)
     for number, type in enumerate(TYPES):
         for copy in range(3):
             bank.seed(ArrayValue(f"x{number}_{copy}", type))
     # Zeros, so that divisions by zero are among what is checked.
     zero = np.zeros((4, 6), dtype=np.int64)
     zero[1:, 2:] = 5
-    bank.seed(ArrayValue("zeros", TYPES[2]), zero)
+    bank.seed(ArrayValue("zeros", TYPES[2]), np.broadcast_to(zero, bank.table(TYPES[2]).shape))
     return bank
 
 
@@ -56,9 +56,29 @@ def signatures(bank: Bank) -> Iterator[Signature]:
             yield from grammar.over(operands).signatures
 
 
+def _one_by_one(
+    signature: Signature, operands: dict[str, np.ndarray], environment: Environment
+) -> np.ndarray:
+    """The op's value by the formula itself, sample by sample."""
+    if environment.samples == 1:
+        return evaluate(signature.formula, operands, environment.sizes, environment.algebra)
+    return np.stack(
+        [
+            evaluate(
+                signature.formula,
+                {name: values[sample] for name, values in operands.items()},
+                environment.sizes,
+                environment.algebra,
+            )
+            for sample in range(environment.samples)
+        ]
+    )
+
+
+@pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize("dialect", [TOY, STABLEHLO], ids=lambda d: d.name)
-def test_marks_are_the_fingerprints_of_the_values(dialect: Dialect) -> None:
-    bank = filled_bank(dialect)
+def test_marks_are_the_fingerprints_of_the_values(dialect: Dialect, samples: int) -> None:
+    bank = filled_bank(dialect, samples)
     environment = bank.environment
     kinds: set[type] = set()
     for signature in signatures(bank):
@@ -71,10 +91,10 @@ def test_marks_are_the_fingerprints_of_the_values(dialect: Dialect) -> None:
         for place in (0, len(found) // 2, len(found) - 1):
             chosen = np.unravel_index(place, shape) if shape else ()
             operands = {
-                str(p): bank.table(type).values[row].reshape(environment.shape(type))
+                str(p): bank.table(type).values[row].reshape(bank.table(type).shape)
                 for p, (type, row) in enumerate(zip(signature.operands, chosen, strict=True))
             }
-            values = evaluate(signature.formula, operands, environment.sizes, environment.algebra)
+            values = _one_by_one(signature, operands, environment)
             expected = bank.fingerprints(signature.type, values.reshape(1, -1))
             assert found[place] == expected[0], (signature.definition.name, signature.attributes)
             computed = bank.compute(signature, [np.asarray([row]) for row in chosen], 1)

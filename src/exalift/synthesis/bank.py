@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def values(self) -> Values:
-        """The value, in its shape at the environment's sizes."""
+        """The value, in its shape at the environment's sizes (samples first, if several)."""
         table = self.bank.table(self.type)
         return table.values[self.row].reshape(table.shape)
 
@@ -91,7 +91,7 @@ class Bank:
         table = self._tables.get(type)
         if table is None:
             storage = self.environment.algebra.storage(type.dtype)
-            table = CandidateTable(type, self.environment.shape(type), storage)
+            table = CandidateTable(type, self.environment.observed_shape(type), storage)
             self._tables[type] = table
         return table
 
@@ -266,18 +266,19 @@ class Bank:
             case ArrayValue(name, type):
                 return environment.random(name, type)
             case ConstantValue(value, type):
-                return environment.algebra.constant(value, type.dtype)
+                literal = environment.algebra.constant(value, type.dtype)
+                return np.broadcast_to(literal, environment.observed_shape(type))
             case IndexScalar(index, type):
-                place = np.asarray(index.at(environment.sizes), dtype=np.int64)
+                place = np.full(environment.observed_shape(type), index.at(environment.sizes), dtype=np.int64)
                 return environment.algebra.index(place, type.dtype)
             case Operation(name=name):
                 raise VerificationError(f"{name} needs values to be a seed")
 
     def _insert_seed(self, node: Node, values: Values) -> Entry:
         table = self.table(node.type)
-        flat = values.reshape(1, -1)
-        if flat.shape[1] != table.elements:
+        if values.shape != table.shape:
             raise VerificationError(f"values of shape {values.shape} do not fit {node.type}")
+        flat = values.reshape(1, -1)
         mark = int(self.fingerprints(node.type, flat)[0])
         row = table.find(mark)
         if row < 0:

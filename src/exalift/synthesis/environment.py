@@ -4,38 +4,65 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from exalift.affine import ALWAYS, Guard
+from exalift.affine import ALWAYS, Affine, Axis, Expression, Formula, Guard, Load, evaluate, rewrite
 from exalift.affine.algebra.protocol import Algebra, Values
 from exalift.base import UsageError
 from exalift.dialects import TensorType
 
+_SAMPLE = "%sample"
 _COLLISION = 1000
-_NODES = 6_000
+_TRIALS = 40_000
+_SLACKS = (16, 64, 256)
 
 
 @dataclass(frozen=True)
 class Environment:
     """Values of the size parameters and induction variables, and the algebra of the elements.
 
-    The same seed gives the same random contents, by name.
+    The same seed gives the same random contents, by name. With more than one sample every value has an
+    axis of samples in front, each of them from other contents: small tensors that are compared take one
+    of few values in one sample, and so look alike often (`max(a, b)` always equals `a` or `b`).
     """
 
     sizes: Mapping[str, int]
     algebra: Algebra
     seed: int = 0
+    samples: int = 1
 
     def shape(self, type: TensorType) -> tuple[int, ...]:
         """The concrete shape of a symbolic type."""
         return type.at(self.sizes)
 
+    def observed_shape(self, type: TensorType) -> tuple[int, ...]:
+        """The shape of a value of a type here: with the axis of samples, where there are several."""
+        shape = self.shape(type)
+        return shape if self.samples == 1 else (self.samples, *shape)
+
     def random(self, name: str, type: TensorType) -> Values:
         """The contents of the array `name`: random, the same at every call."""
         generator = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
-        return self.algebra.random(generator, self.shape(type), type.dtype)
+        return self.algebra.random(generator, self.observed_shape(type), type.dtype)
+
+    def meaning(self, formula: Formula) -> Formula:
+        """The formula on values as they are here: `out[x] = e(A[y])` -> `out[s, x] = e(A[s, y])`."""
+        if self.samples == 1:
+            return formula
+
+        def change(node: Expression) -> Expression:
+            if isinstance(node, Load):
+                return replace(node, indices=(Affine.symbol(_SAMPLE), *node.indices))
+            return node
+
+        axis = Axis(_SAMPLE, Affine((), self.samples))
+        return Formula((axis, *formula.axes), rewrite(formula.body, change))
+
+    def evaluate(self, formula: Formula, contents: Mapping[str, Values]) -> Values:
+        """The formula's value here; `contents` are values as `random` gives them."""
+        return evaluate(self.meaning(formula), contents, self.sizes, self.algebra)
 
 
 def choose_sizes(
@@ -53,7 +80,7 @@ def choose_sizes(
     Raises UsageError where no assignment of small values satisfies the constraints.
     """
     lowest = {name: minimum if isinstance(minimum, int) else minimum.get(name, 3) for name in size_names}
-    for slack in (6, 24):
+    for slack in _SLACKS:
         best: tuple[int, dict[str, int]] | None = None
         for disjunct in constraints.disjuncts:
             for assignment in _assignments(lowest, ivs, Guard((disjunct,)), slack):
@@ -97,7 +124,9 @@ def _assignments(
         if name in lowest:
             domain = range(lowest[name], lowest[name] + len(names) * 2 + slack)
         else:
-            domain = range(max(lowest.values(), default=0) + len(names) * 2 + slack)
+            # Few loops count below zero, and those are looked at last.
+            start = 0 if slack == _SLACKS[0] else -slack
+            domain = range(start, max(lowest.values(), default=0) + len(names) * 2 + slack)
         return sorted(((_penalty(assigned, name, v, lowest), v) for v in domain), reverse=True)
 
     if not holds(0, {}):
@@ -107,10 +136,9 @@ def _assignments(
         yield 0, {}
         return
     stack: list[tuple[int, int, dict[str, int]]] = [(0, 0, {})]
-    visited = 0
-    while stack and visited < _NODES:
+    tried = 0
+    while stack and tried < _TRIALS:
         depth, penalty, assigned = stack.pop()
-        visited += 1
         if penalty >= bound:
             continue
         if depth == len(names):
@@ -119,6 +147,7 @@ def _assignments(
             continue
         # The cheapest choice is pushed last, so that it is popped first and the bound falls early.
         for added, value in choices(depth, assigned):
+            tried += 1
             extended = {**assigned, names[depth]: value}
             if penalty + added < bound and holds(depth + 1, extended):
                 stack.append((depth + 1, penalty + added, extended))

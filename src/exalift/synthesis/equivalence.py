@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exalift.affine import Formula, evaluate
+from exalift.affine import Formula
 from exalift.affine.algebra.protocol import Values
 from exalift.dialects import ArrayValue, Dialect, Node, evaluate_node, postorder
 
@@ -58,7 +58,10 @@ def _recipes(block: Block, places: Rows) -> Rows:
 
 
 def observe(node: Node, contents: Mapping[str, Values], environment: Environment, dialect: Dialect) -> Values:
-    """The value of a graph in an environment; arrays without given contents have random ones."""
+    """The value of a graph in an environment; arrays without given contents have random ones.
+
+    The environment has one sample.
+    """
     arrays = {
         part.name: contents[part.name] if part.name in contents else environment.random(part.name, part.type)
         for part in postorder(node)
@@ -78,7 +81,7 @@ def confirm(
 
     `contents` are the arrays that the goal reads. A value of another shape is no confirmation.
     """
-    wanted = evaluate(goal, contents, environment.sizes, environment.algebra)
+    wanted = environment.evaluate(goal, contents)
     observed = observe(node, contents, environment, dialect)
     if observed.shape != wanted.shape:
         return False

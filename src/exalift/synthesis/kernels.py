@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from exalift.affine import Apply, Load
+from exalift.affine import Apply, Formula, Load
 from exalift.affine.algebra import PrimeField
 from exalift.affine.algebra.protocol import Algebra, Values
 from exalift.base import DType
@@ -171,13 +171,14 @@ def _sums(left: Fingerprints, right: Fingerprints) -> Fingerprints:
 def make_kernel(signature: Signature, environment: Environment) -> tuple[Kernel, Batch]:
     """The kernel of a signature, and its plain evaluator on arrays (..., elements)."""
     algebra, sizes = environment.algebra, environment.sizes
-    shapes = [environment.shape(type) for type in signature.operands]
-    batch, points = compile_formula(signature.formula, shapes, sizes, algebra)
+    shapes = [environment.observed_shape(type) for type in signature.operands]
+    formula = environment.meaning(signature.formula)
+    batch, points = compile_formula(formula, shapes, sizes, algebra)
     dtype = signature.type.dtype
     if isinstance(algebra, PrimeField) and dtype.is_float:
-        kernel = _selection(signature, shapes, environment)
+        kernel = _selection(formula, shapes, environment)
         if kernel is None:
-            form = multilinear(signature.formula, shapes, sizes, algebra)
+            form = multilinear(formula, shapes, sizes, algebra)
             kernel = None if form is None else _from_form(form, signature, shapes, algebra, environment.seed)
         if kernel is not None:
             return kernel, batch
@@ -187,9 +188,8 @@ def make_kernel(signature: Signature, environment: Environment) -> tuple[Kernel,
 
 
 def _selection(
-    signature: Signature, shapes: Sequence[tuple[int, ...]], environment: Environment
+    formula: Formula, shapes: Sequence[tuple[int, ...]], environment: Environment
 ) -> Kernel | None:
-    formula = signature.formula
     match formula.body:
         case Apply("select", (Load("0") as mask, Load("1") as left, Load("2") as right)):
             points = Points(formula.axes, environment.sizes)
@@ -199,7 +199,7 @@ def _selection(
                 if not inside.all() or not np.array_equal(positions, everywhere):
                     return None
             positions, inside = points.load(mask, shapes[0])
-            if not inside.all() or len(signature.operands) != 3:
+            if not inside.all() or len(shapes) != 3:
                 return None
             return SelectionKernel(positions, weights(points.count, environment.seed))
         case _:

@@ -234,10 +234,11 @@ class Targets:
                             self._done.append(0)
 
     def _undone(self, signature: Signature, target: Target) -> Values | None:
-        match signature.formula.body:
+        environment = self._bank.environment
+        formula = environment.meaning(signature.formula)
+        match formula.body:
             case Load() as load:
-                environment = self._bank.environment
-                points = Points(signature.formula.axes, environment.sizes)
+                points = Points(formula.axes, environment.sizes)
                 table = self._bank.table(signature.operands[0])
                 positions, inside = points.load(load, table.shape)
             case _:
