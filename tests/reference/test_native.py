@@ -89,6 +89,53 @@ def test_every_kind_of_parameter_and_the_returned_value(isolated: bool) -> None:
     np.testing.assert_array_equal(results["m"], m)
 
 
+@pytest.mark.parametrize("isolated", [False, True])
+def test_file_scope_variables_are_copied_in_and_out(isolated: bool) -> None:
+    text = """
+    static double table[2][3];
+    float total = 5;
+    double *rows, *one;
+    int count;
+    void f(double *a) {
+        for (int i = 0; i < count; i++) {
+            a[i] += rows[i];
+            rows[i] = table[1][i];
+            total += 1;
+            table[0][i] = *one;
+        }
+    }
+    """
+    three = Affine.of(3)
+    signature = Program(
+        "f",
+        ("a", "table", "total", "rows", "one", "count"),
+        (Size("count"),),
+        (
+            Array("a", DType.F64, (three,)),
+            Array("table", DType.F64, (Affine.of(2), three)),
+            Array("total", DType.F32, ()),
+            Array("rows", DType.F64, (three,)),
+            Array("one", DType.F64, ()),
+        ),
+        (),
+        globals=frozenset({"table", "total", "rows", "one", "count"}),
+    )
+    inputs = {
+        "a": np.ones(3),
+        "table": np.arange(6.0).reshape(2, 3),
+        "total": np.float32(2),
+        "rows": np.array([5.0, 6, 7]),
+        "one": np.float64(9),
+    }
+    function = compile_c(text, "f.c", signature)
+    for _ in range(2):
+        results = function(inputs, {"count": 2}, isolated=isolated)
+        np.testing.assert_array_equal(results["a"], [6, 7, 1])
+        np.testing.assert_array_equal(results["table"], [[9, 9, 2], [3, 4, 5]])
+        np.testing.assert_array_equal(results["rows"], [3, 4, 7])
+        assert results["total"] == 4
+
+
 def test_main_and_what_it_calls_do_not_disturb() -> None:
     text = f"""
     extern void nowhere_to_be_found(void);

@@ -91,6 +91,7 @@ class Program:
     contents nobody sees). `returns` is the returned value, read after the body, or None.
     `assumptions` are sentences that the lifting relies on, such as "no NaN reaches minimum".
     `constraints` hold for the sizes (from extents and from subscripts that must be in bounds).
+    `globals` names those parameters that the source has as file-scope variables, not as its function's.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Program:
     assumptions: tuple[str, ...] = ()
     constraints: Guard = ALWAYS
     span: Span = NO_SPAN
+    globals: frozenset[str] = frozenset()
 
     def array(self, name: str) -> Array:
         """The array of that name; KeyError where there is none."""
