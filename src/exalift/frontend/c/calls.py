@@ -38,19 +38,17 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 20
 MAX_BOUND_SIZE = 64
-_ENDS = {"abort", "exit", "_Exit", "__assert_fail", "__assert", "__builtin_unreachable", "__builtin_trap"}
-_KEPT = {"__builtin_expect", "__builtin_assume_aligned"}
 
 
 def call(execution: Execution, expression: Call) -> Value:
     name, span = expression.function, expression.span
-    if name in _ENDS:
+    if name in math_functions.ENDING:
         raise UnreachableError
-    if name in _KEPT:
+    if name in math_functions.PASSED_ON:
         return execution.evaluate(expression.arguments[0])
     if name == "free":
         return Nothing()
-    if name in blocks.BLOCK_FUNCTIONS:
+    if name in math_functions.BLOCKS:
         return blocks.block_call(execution, expression)
     function = execution.library.find(name)
     if function is not None:

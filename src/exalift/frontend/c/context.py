@@ -110,13 +110,17 @@ class Ledger:
         base = self.facts
         try:
             violated = projected((*base, *case, -goal - 1), self.names)
+            domain = projected((*base, *case), self.names)
         except OverflowError:
             return False
         if violated is None:
             return True
+        # What already follows from the place being reached is not what violates the goal; denying it
+        # would only empty the loops around.
+        reached = (*base, *(domain or ()))
+        rows = _irredundant([row for row in violated if not implies(reached, row)], reached)
         wanted = goal.symbols & self.names
-        candidates = [-row - 1 for row in violated if not implies(base, row)]
-        # The condition should speak of what the goal speaks of, rather than empty the loop around.
+        candidates = [-row - 1 for row in rows]
         candidates.sort(key=lambda row: (-len(row.symbols & wanted), len(row.terms), str(row)))
         for candidate in candidates:
             if affine_of(candidate) is not None and not contradictory((*base, candidate)):
@@ -158,6 +162,16 @@ class Ledger:
             assert expression is not None
             constraints.append(Constraint(expression))
         return Guard.of(*constraints)
+
+
+def _irredundant(rows: list[Poly], base: tuple[Poly, ...]) -> list[Poly]:
+    """The rows that do not follow from the others."""
+    kept = list(dict.fromkeys(rows))
+    for row in list(kept):
+        others = [other for other in kept if other is not row]
+        if implies((*base, *others), row):
+            kept.remove(row)
+    return kept
 
 
 def _relevant(facts: tuple[Poly, ...], goal: Poly) -> tuple[Poly, ...]:

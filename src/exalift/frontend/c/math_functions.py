@@ -163,6 +163,13 @@ _REASONS = {
     "isnan": ("tests for NaN", "take care of NaN before the function is called"),
     "isinf": ("tests for infinity", "compare with the largest number that you expect"),
 }
+# Functions that end the program, and others that `calls` gives a meaning.
+ENDING = {"abort", "exit", "_Exit", "__assert_fail", "__assert", "__builtin_unreachable", "__builtin_trap"}
+BLOCKS = {"memset", "memcpy", "memmove", "__builtin_memset", "__builtin_memcpy"}
+ALLOCATIONS = {"malloc", "calloc", "aligned_alloc", "__builtin_malloc"}
+PASSED_ON = {"__builtin_expect", "__builtin_assume_aligned"}
+KNOWN = BLOCKS | ALLOCATIONS | PASSED_ON | {"free"}
+
 _INPUT_OUTPUT = {
     "printf", "fprintf", "puts", "putchar", "scanf", "fscanf", "fputs", "fopen", "fclose", "fread", "fwrite",
     "perror", "fflush", "putc", "fputc", "getchar", "sprintf", "snprintf",

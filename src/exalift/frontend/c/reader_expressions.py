@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from exalift.base import DType
 
 from .libclang import CType, Node
+from .math_functions import ENDING, KNOWN, find, why_not
 from .syntax import (
     AddressOf,
     Assignment,
@@ -233,18 +234,14 @@ def _call(reader: Reader, node: Node, depth: int) -> Expr:
     dtype = _dtype(node) if node.type.kind in ("scalar", "other") else None
     if target.spelling.startswith("__builtin_") and not node.children[1:]:
         return _constant(node, f"`{target.spelling}`")
-    arguments = tuple(read_argument(reader, child, depth + 1) for child in node.children[1:])
-    return Call(target.spelling, arguments, dtype, node.span)
-
-
-def read_argument(reader: Reader, node: Node, depth: int) -> Expr:
-    """An argument; strings are let through as 0, since only functions that are refused take them."""
-    inner = node
-    while inner.kind in ("UNEXPOSED_EXPR", "PAREN_EXPR") and len(inner.children) == 1:
-        inner = inner.children[0]
-    if inner.kind == "STRING_LITERAL":
-        return IntegerLiteral(0, DType.I32, node.span)
-    return read_expression(reader, node, depth)
+    name = target.spelling
+    if name in ENDING:
+        return Call(name, (), dtype, node.span)  # Its arguments are messages.
+    if name not in reader.unit.definitions and name not in KNOWN and find(name) is None:
+        message, hint = why_not(name)
+        raise refusal(node.span, message, hint)
+    arguments = tuple(read_expression(reader, child, depth + 1) for child in node.children[1:])
+    return Call(name, arguments, dtype, node.span)
 
 
 def _cast(reader: Reader, node: Node, depth: int) -> Expr:
