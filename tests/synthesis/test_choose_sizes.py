@@ -78,7 +78,7 @@ def test_no_names_at_all() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2), st.integers(-6, 6)), max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_what_is_chosen_satisfies_the_constraints(rows: list[tuple[int, int, int]]) -> None:
     guard = Guard.of(*(Constraint(N * a + OUTER * b + c) for a, b, c in rows))
     try:

@@ -15,7 +15,7 @@ from exalift.dialects import TensorType
 
 _SAMPLE = "%sample"
 _COLLISION = 1000
-_TRIALS = 40_000
+_TRIALS = 20_000
 _SLACKS = (16, 64, 256)
 
 
