@@ -1,5 +1,6 @@
 """Affine programs: IR, algebras, domains, dependences, regions."""
 
+from .abstraction import abstract_sizes
 from .affine_expression import Affine, Atom, FloorDiv
 from .domains import is_implied, simplify_guard
 from .evaluate import evaluate, guard_mask
@@ -61,6 +62,7 @@ __all__ = [
     "SequentialLoop",
     "Size",
     "Statement",
+    "abstract_sizes",
     "bind_arrays",
     "bind_sizes",
     "children",

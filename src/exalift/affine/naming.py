@@ -25,11 +25,8 @@ def fresh_name(base: str, taken: set[str]) -> str:
 def with_unique_ivs(program: Program) -> tuple[Program, Mapping[str, str]]:
     """The program with every loop's variable different from all other names, and the original of each."""
     taken = {size.name for size in program.sizes} | {array.name for array in program.arrays}
+    taken |= _bound_axes(program)
     originals: dict[str, str] = {}
-    for assign in assigns(program.body):
-        for node in nodes(assign.value):
-            if isinstance(node, Reduce):
-                taken |= {axis.name for axis in node.axes}
 
     def renamed(statement: Statement, mapping: Mapping[str, Affine]) -> Statement:
         match statement:
@@ -59,6 +56,31 @@ def with_unique_ivs(program: Program) -> tuple[Program, Mapping[str, str]]:
 
     body = tuple(renamed(statement, {}) for statement in program.body)
     return replace(program, body=body), originals
+
+
+def _bound_axes(program: Program) -> set[str]:
+    found: set[str] = set()
+    for assign in assigns(program.body):
+        for node in nodes(assign.value):
+            if isinstance(node, Reduce):
+                found |= {axis.name for axis in node.axes}
+    return found
+
+
+def all_names(program: Program) -> set[str]:
+    """Every name of a size, an array, an induction variable or an axis."""
+    found = {size.name for size in program.sizes} | {array.name for array in program.arrays}
+    pending: list[Statement] = list(program.body)
+    while pending:
+        match pending.pop():
+            case Loop(iv=iv, body=body):
+                found.add(iv)
+                pending += body
+            case If(then=then, otherwise=otherwise):
+                pending += then + otherwise
+            case Assign():
+                pass
+    return found | _bound_axes(program)
 
 
 def assigns(body: tuple[Statement, ...]) -> list[Assign]:
