@@ -19,6 +19,8 @@ class Hints:
     extents: affine extents of arrays, axes and domains.
     functions: names of scalar functions seen, reductions included.
     goal: the type searched for, where one is known.
+    corners: where whole windows begin, one (offset, stride) a dimension: tried before the offsets are
+        combined, which at rank 3 are too many.
     """
 
     offsets: tuple[Affine, ...] = (Affine(),)
@@ -26,6 +28,7 @@ class Hints:
     extents: tuple[Affine, ...] = ()
     functions: frozenset[str] = frozenset()
     goal: TensorType | None = None
+    corners: tuple[tuple[tuple[Affine, int], ...], ...] = ()
 
 
 def no_attributes(operands: Sequence[TensorType], hints: Hints) -> Iterable[Attributes]:

@@ -11,8 +11,8 @@ write nothing outside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import islice, product
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, product
 
 from exalift.affine import Affine, Apply, Constraint, Formula, GuardValue
 
@@ -72,8 +72,20 @@ def _dynamic_slices(operands: Sequence[TensorType], hints: Hints) -> Iterable[At
     """Starts from the hints' offsets, at least one of which moves with a loop."""
     (operand,) = operands
     goal = hints.goal.shape if hints.goal and hints.goal.rank == operand.rank else (None,) * operand.rank
-    valid = (a for a in _windows(operand, goal, hints) if _dynamic_slice_type(operands, a))
-    return islice(valid, LIMIT)
+    cornered: Iterable[Attributes] = (
+        (("slice_sizes", hints.goal.shape), ("starts", starts))
+        for starts in _corners(operand.rank, hints)
+        if hints.goal and hints.goal.rank == operand.rank
+    )
+    valid = (a for a in chain(cornered, _windows(operand, goal, hints)) if _dynamic_slice_type(operands, a))
+    return islice(dict.fromkeys(islice(valid, LIMIT)), LIMIT)
+
+
+def _corners(rank: int, hints: Hints) -> Iterator[tuple[Affine, ...]]:
+    """The hints' corners of that rank."""
+    for corner in hints.corners:
+        if len(corner) == rank:
+            yield tuple(start for start, _ in corner)
 
 
 def _update_type(operands: Sequence[TensorType], attributes: Attributes) -> TensorType | None:
@@ -109,7 +121,8 @@ def _updates(operands: Sequence[TensorType], hints: Hints) -> Iterable[Attribute
         [Affine()] if extent == size else list(dict.fromkeys(hints.offsets))
         for extent, size in zip(operand.shape, update.shape, strict=True)
     ]
-    candidates = ((("starts", starts),) for starts in product(*options))
+    starts = chain(_corners(operand.rank, hints), product(*options))
+    candidates = ((("starts", start),) for start in starts)
     return islice((a for a in candidates if _update_type(operands, a)), LIMIT)
 
 

@@ -87,10 +87,21 @@ def _slices(operands: Sequence[TensorType], hints: Hints) -> Iterable[Attributes
     ranges = [_ranges(e, g, hints) for e, g in zip(operand.shape, goal, strict=True)]
     fitting = [[r for r in options if _length(r) == g] for options, g in zip(ranges, goal, strict=True)]
     whole = tuple(options[0] for options in ranges)
-    candidates = chain(product(*fitting), _few_cuts_first(ranges))
+    candidates = chain(_cornered(goal, hints), product(*fitting), _few_cuts_first(ranges))
     found = (slice_attributes(*zip(*c, strict=True)) for c in candidates if c != whole)
     distinct: dict[Attributes, None] = dict.fromkeys(islice(found, 2 * LIMIT))
     return islice(distinct, LIMIT)
+
+
+def _cornered(goal: Sequence[Affine | None], hints: Hints) -> Iterator[tuple[_Range, ...]]:
+    """The goal's window at each of the hints' corners."""
+    for corner in hints.corners:
+        if len(corner) == len(goal):
+            yield tuple(
+                (start, start + (extent - 1) * stride + 1, stride)
+                for (start, stride), extent in zip(corner, goal, strict=True)
+                if extent is not None
+            )
 
 
 def _length(taken: _Range) -> Affine:
@@ -154,6 +165,11 @@ def _pads(operands: Sequence[TensorType], hints: Hints) -> Iterable[Attributes]:
     found: dict[Attributes, None] = {}
     offsets = [o for o in hints.offsets if never_negative(o)]
     if hints.goal and hints.goal.rank == operand.rank:
+        for corner in hints.corners:
+            if len(corner) == operand.rank:
+                low = tuple(start for start, _ in corner)
+                shapes = zip(hints.goal.shape, operand.shape, low, strict=True)
+                found[pad_attributes(low, tuple(g - e - before for g, e, before in shapes))] = None
         missing = [g - e for g, e in zip(hints.goal.shape, operand.shape, strict=True)]
         if any(m != Affine() for m in missing) and all(negative_for_small_sizes_only(m) for m in missing):
             options = [

@@ -188,17 +188,19 @@ def _window(goal: Formula, load: Load, scope: Scope) -> tuple[Split, ...]:
         _shortfall(extent - offset - span, scope)
         for extent, offset, span in zip(shape, offsets, spans, strict=True)
     )
+    corner = tuple(zip(offsets, strides, strict=True))
     inside = all(amount == Affine() for amount in (*low, *high))
     moving = any(offset.names & scope.ivs for offset in offsets)
     whole = full_array(load, scope)
     if inside and not moving:
-        hints = hints_for(goal, offsets=offsets, strides=strides, extents=shape)
+        hints = hints_for(goal, offsets=offsets, strides=strides, extents=shape, corner=corner)
         return (Split((whole,), hints, "a window of an array"),)
     if any(stride > 1 for stride in strides):
         axes = tuple(Axis(axis.name, span) for axis, span in zip(goal.axes, spans, strict=True))
         indices = tuple(o + Affine.symbol(a.name) for o, a in zip(offsets, axes, strict=True))
         dense = Formula(axes, replace(load, indices=indices))
-        return (Split((dense,), hints_for(goal, strides=strides), "a stride"),)
+        hints = hints_for(goal, strides=strides, corner=tuple((Affine(), s) for s in strides))
+        return (Split((dense,), hints, "a stride"),)
     if not moving:
         axes = tuple(
             Axis(axis.name, axis.extent - before - after)
@@ -210,9 +212,11 @@ def _window(goal: Formula, load: Load, scope: Scope) -> tuple[Split, ...]:
         )
         inner = Formula(axes, replace(load, indices=indices))
         subgoals = (inner, Formula((), _zero(load)))
-        return (Split(subgoals, hints_for(goal, offsets=low), "a window over the edge of an array"),)
+        hints = hints_for(goal, offsets=low, corner=tuple((before, 1) for before in low))
+        return (Split(subgoals, hints, "a window over the edge of an array"),)
     if inside:
-        return (Split((whole,), hints_for(goal, offsets=offsets), "a window that moves with a loop"),)
+        hints = hints_for(goal, offsets=offsets, corner=corner)
+        return (Split((whole,), hints, "a window that moves with a loop"),)
     axes = tuple(
         Axis(axis.name, before + extent + after)
         for axis, before, extent, after in zip(whole.axes, low, shape, high, strict=True)
@@ -220,7 +224,7 @@ def _window(goal: Formula, load: Load, scope: Scope) -> tuple[Split, ...]:
     indices = tuple(Affine.symbol(a.name) - before for a, before in zip(axes, low, strict=True))
     padded = Formula(axes, replace(load, indices=indices))
     starts = tuple(offset + before for offset, before in zip(offsets, low, strict=True))
-    hints = hints_for(goal, offsets=starts)
+    hints = hints_for(goal, offsets=starts, corner=tuple((start, 1) for start in starts))
     return (Split((padded,), hints, "a window that moves over the edge of an array"),)
 
 

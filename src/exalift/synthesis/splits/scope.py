@@ -93,6 +93,7 @@ def hints_for(
     strides: tuple[int, ...] = (),
     extents: tuple[Affine, ...] = (),
     functions: tuple[str, ...] = (),
+    corner: tuple[tuple[Affine, int], ...] = (),
 ) -> Hints:
     """Hints with the goal's type and extents, and zero and one among offsets and strides."""
     return Hints(
@@ -101,6 +102,7 @@ def hints_for(
         extents=tuple(dict.fromkeys((*goal.shape, *extents))),
         functions=frozenset(functions),
         goal=goal_type(goal),
+        corners=(corner,) if corner else (),
     )
 
 

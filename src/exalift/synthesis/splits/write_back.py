@@ -49,7 +49,12 @@ def write_back(region: Region, scope: Scope) -> WriteBack | None:
     if box is None:
         return WriteBack(goal, None)
     whole = Formula(goal.axes, Load(region.array, _symbols(goal.axes), target.dtype))
-    hints = hints_for(goal, offsets=box.starts, extents=box.value.shape)
+    hints = hints_for(
+        goal,
+        offsets=box.starts,
+        extents=box.value.shape,
+        corner=tuple((start, 1) for start in box.starts),
+    )
     return WriteBack(goal, Split((whole, box.value), hints, "a box of an array"))
 
 
