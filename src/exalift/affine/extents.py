@@ -143,20 +143,31 @@ def _candidates(reached: isl.Set) -> list[Affine]:
 
 
 def _slack(candidate: Affine, reached: isl.Set, sizes: list[str], context: isl.Set) -> int | None:
-    """By how much an extent exceeds the smallest, over some very unlike sizes; None where by too much."""
+    """By how much an extent exceeds the smallest, over some very unlike sizes; None where by too much.
+
+    What exceeds it must reach it for slightly smaller sizes, as n does for every third element below n,
+    and n + 6 does not for 7 elements and n.
+    """
     total = 0
     for large in ["", *sizes]:
         values = {size: _NOMINAL * 10 if size == large else _NOMINAL for size in sizes}
-        rows = [Constraint(Affine.symbol(size) - value, equality=True) for size, value in values.items()]
-        here = reached.intersect(domains.condition(Guard.of(*rows)))
-        if here.is_empty() or here.intersect(context).is_empty():
+        slack = _slack_at(candidate, reached, values, context)
+        if slack is None:
             continue
-        largest = domains.bounds(here, _INDEX, []).upper
-        slack = candidate.at(values) - largest.constant
-        if slack > _SLACK:
+        smaller = [{size: value - k for size, value in values.items()} for k in range(1, slack + 1)]
+        if slack > _SLACK or (slack and all(_slack_at(candidate, reached, v, context) for v in smaller)):
             return None
         total += slack
     return total
+
+
+def _slack_at(candidate: Affine, reached: isl.Set, values: dict[str, int], context: isl.Set) -> int | None:
+    """The excess for given sizes; None where they are not admitted, or nothing is touched."""
+    rows = [Constraint(Affine.symbol(size) - value, equality=True) for size, value in values.items()]
+    here = reached.intersect(domains.condition(Guard.of(*rows)))
+    if here.is_empty() or here.intersect(context).is_empty():
+        return None
+    return candidate.at(values) - domains.bounds(here, _INDEX, []).upper.constant
 
 
 @dataclass(frozen=True, slots=True)

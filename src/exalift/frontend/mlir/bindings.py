@@ -83,6 +83,7 @@ class _Reader:
     def __init__(self, source: SourceText) -> None:
         self.source = source
         self.values: dict[ir.Value, Value] = {}
+        self.arguments = 0
 
     def functions(self, module: ir.Operation) -> tuple[Function, ...]:
         found: list[Function] = []
@@ -94,6 +95,7 @@ class _Reader:
         return tuple(found)
 
     def function(self, operation: ir.Operation) -> Function:
+        self.arguments = 0  # as MLIR numbers those that it prints
         span = self.source.span(str(operation.location), self.source.span_at(1, 1))
         results = tuple(_type(item) for item in operation.attributes["function_type"].value.results)
         blocks = self.region(operation.regions[0], span)
@@ -112,7 +114,8 @@ class _Reader:
 
     def argument(self, argument: ir.BlockArgument, default: Span) -> Value:
         location = str(argument.location)
-        name = self.source.argument_name(location, str(argument.get_name()).lstrip("%"))
+        self.arguments += 1
+        name = self.source.argument_name(location) or f"arg{self.arguments - 1}"
         value = Value(name, _type(argument.type), self.source.span(location, default), _uses(argument))
         self.values[argument] = value
         return value
@@ -122,7 +125,8 @@ class _Reader:
         span = self.source.span(location, default)
         results: list[Value] = []
         for number, result in enumerate(operation.results):
-            name = self.source.result_name(location, str(result.get_name()).lstrip("%").split("#")[0])
+            # MLIR could tell, but numbers the whole function each time that it is asked.
+            name = self.source.result_name(location) or f"v{len(self.values)}"
             name = f"{name}_{number}" if number else name
             self.values[result] = Value(name, _type(result.type), span, _uses(result))
             results.append(self.values[result])

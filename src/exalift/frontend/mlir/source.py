@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +24,7 @@ _VALUE = re.compile(r"%([\w.$-]+)")
 _PLAIN = re.compile(r'[^"/(\[{}\])]+')
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"?')
 _FUNCTION = re.compile(r"func\.func\b[^@\n]*@(?:([\w.$-]+)|\"([^\"]*)\")")
+_BETWEEN = re.compile(r"\s*(?:->[^\n@]*?)?\s*(attributes)?\s*")
 
 
 class Unsupported(Exception):
@@ -74,18 +76,18 @@ class SourceText:
         line = self._lines[int(found.group(2)) - 1]
         return line[: int(found.group(3)) - 1], line[int(found.group(3)) - 1 :]
 
-    def argument_name(self, location: str, default: str) -> str:
-        """How the text calls a block argument, without the percent sign."""
+    def argument_name(self, location: str) -> str | None:
+        """How the text calls a block argument, without the percent sign; None where it does not tell."""
         named = _NAMED.match(location)
         if named is not None:
             return named.group(1)
         written = _VALUE.match(self._around(location)[1])
-        return written.group(1) if written else default
+        return written.group(1) if written else None
 
-    def result_name(self, location: str, default: str) -> str:
+    def result_name(self, location: str) -> str | None:
         """How the text calls the first result of the operation at a place."""
         written = _RESULT.search(self._around(location)[0])
-        return written.group(1) if written else default
+        return written.group(1) if written else None
 
     def check_size(self) -> None:
         """Raise RefusedError for a text that is too long or nested too deeply to be parsed safely."""
@@ -142,26 +144,27 @@ def _brackets(text: str) -> list[tuple[int, str]]:
 def _functions(text: str) -> list[tuple[int, int, str]]:
     """Start, end and name of every function with a body.
 
-    The body is the first group in braces, after the parameters, that no `attributes` announces.
+    After the name come groups in brackets: parameters, results, attributes if that word announces
+    them, and the body, which is the first other group in braces.
     """
     brackets = _brackets(text)
     found: list[tuple[int, int, str]] = []
     for header in _FUNCTION.finditer(text):
         if found and header.start() < found[-1][1]:
             continue
-        depth, opened = 0, 0
-        for offset, bracket in brackets:
-            if offset < header.end():
-                continue
-            if bracket in "([{":
-                opened = opened if depth else offset
-                depth += 1
-                continue
-            depth -= 1
-            if depth < 0:  # the end of what is around: a declaration
+        depth, ended, announced = 0, header.end(), False
+        for offset, bracket in brackets[bisect_left(brackets, (header.end(), "")) :]:
+            if bracket in "([{" and not depth:
+                between = _BETWEEN.fullmatch(text[ended:offset])
+                if between is None:  # something else follows: this was a declaration
+                    break
+                announced = between.group(1) is not None
+            depth += 1 if bracket in "([{" else -1
+            if depth < 0:  # the end of what is around
                 break
-            announced = text[header.end() : opened].rstrip().endswith("attributes")
+            if not depth:
+                ended = offset + 1
             if not depth and bracket == "}" and not announced:
-                found.append((header.start(), offset + 1, header.group(1) or header.group(2)))
+                found.append((header.start(), ended, header.group(1) or header.group(2)))
                 break
     return found
