@@ -8,6 +8,9 @@ fold `(x & p) + (x >> 31)` keeps a number's residue and shortens it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar, cast
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -16,6 +19,17 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.uint8]
 
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def _compile(function: F) -> F:
+    """The function compiled at its first call; without a cache where no folder can be written."""
+    try:
+        return cast(F, njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        return cast(F, njit(nogil=True)(function))
+
+
 _PRIME = (1 << 31) - 1
 _SHIFT = 31
 _MIX = 0x9E3779B97F4A7C15 - (1 << 64)
@@ -23,20 +37,20 @@ _STRIP = 512
 EMPTY = -1
 
 
-@njit(cache=True, nogil=True)
+@_compile
 def _reduced(value: int) -> int:
     value = (value & _PRIME) + (value >> _SHIFT)
     value = (value & _PRIME) + (value >> _SHIFT)
     return value - _PRIME if value >= _PRIME else value
 
 
-@njit(cache=True, nogil=True)
+@_compile
 def _slot(key: int, mask: int) -> int:
     mixed = key * _MIX
     return (mixed ^ (mixed >> 29)) & mask
 
 
-@njit(cache=True, nogil=True)
+@_compile
 def forms(values: Integers, first: Integers, second: Integers, out: Integers) -> None:
     """out[n] = the two forms of row n, packed. values (n, e), forms (e)."""
     for n in range(values.shape[0]):
@@ -50,7 +64,7 @@ def forms(values: Integers, first: Integers, second: Integers, out: Integers) ->
         out[n] = (_reduced(a) << _SHIFT) | _reduced(b)
 
 
-@njit(cache=True, nogil=True)
+@_compile
 def duals(
     left: Integers,
     left_positions: Integers,
@@ -76,7 +90,7 @@ def duals(
             out[n, 1, r] = _reduced(out[n, 1, r])
 
 
-@njit(cache=True, nogil=True)
+@_compile
 def products(dual: Integers, right: Integers, start: int, stop: int, out: Integers) -> None:
     """out[n - start, m] = the forms dual[n] (2, e) of right[:, m] (e, m), packed, for n in [start, stop)."""
     count = right.shape[1]
@@ -103,7 +117,7 @@ def products(dual: Integers, right: Integers, start: int, stop: int, out: Intege
                 out[n - start, first + m] = (_reduced(a[m]) << _SHIFT) | _reduced(b[m])
 
 
-@njit(cache=True, nogil=True)
+@_compile
 def sums(left: Integers, right: Integers, out: Integers) -> None:
     """out[n, m] = left[n] + right[m], residue by residue, packed."""
     for n in range(left.shape[0]):
@@ -117,7 +131,7 @@ def sums(left: Integers, right: Integers, out: Integers) -> None:
             out[n, m] = (x << _SHIFT) | y
 
 
-@njit(cache=True, nogil=True)
+@_compile
 def place(marks: Integers, first_row: int, keys: Integers, rows: Integers) -> None:
     """Put marks that are not in the hash table into it, as consecutive rows."""
     mask = keys.shape[0] - 1
@@ -129,7 +143,7 @@ def place(marks: Integers, first_row: int, keys: Integers, rows: Integers) -> No
         rows[slot] = first_row + n
 
 
-@njit(cache=True, nogil=True)
+@_compile
 def find(marks: Integers, keys: Integers, rows: Integers, out: Integers) -> None:
     """out[n] = the row of marks[n], or -1."""
     mask = keys.shape[0] - 1
@@ -140,7 +154,7 @@ def find(marks: Integers, keys: Integers, rows: Integers, out: Integers) -> None
         out[n] = rows[slot] if keys[slot] != EMPTY else -1
 
 
-@njit(cache=True, nogil=True)
+@_compile
 def match(marks: Integers, keys: Integers, hits: Integers) -> int:
     """The places of marks that are in a hash table, into `hits` while there is room; how many."""
     mask = keys.shape[0] - 1
@@ -157,7 +171,7 @@ def match(marks: Integers, keys: Integers, hits: Integers) -> int:
     return count
 
 
-@njit(cache=True, nogil=True)
+@_compile
 def sift(
     marks: Integers,
     lead_costs: Floats,
