@@ -18,11 +18,12 @@ from exalift.base import DType, VerificationError
 
 from .affine_expression import Affine, FloorDiv
 from .domains import condition, size_context
-from .guards import Constraint, Guard
+from .guards import ALWAYS, Constraint, Guard
 from .in_bounds import in_bounds
 from .ir import Array, Program, Size
 from .naming import all_names, fresh_name
 from .size_classes import (
+    NEAR,
     SMALLEST_ABSTRACTED,
     Classes,
     Facts,
@@ -36,8 +37,6 @@ from .size_classes import (
 from .statement_maps import Scope, StatementMap, Substitution
 
 _LARGEST_I32 = 2**31 - 1
-_SMALLEST_RELATED = SMALLEST_ABSTRACTED - 2
-"""Constants from here on may be a size and a difference, such as 7 with a size of 8."""
 
 
 def abstract_sizes(program: Program, sizes: Mapping[str, int]) -> Program:
@@ -90,7 +89,9 @@ def _constraints(program: Program, made: Program, values: Mapping[str, int]) -> 
         for extent, was in zip(after.shape, before.shape, strict=True)
         if extent != was and (len(extent.terms) > 1 or extent.constant)
     ]
-    known = old & Guard.of(*(Constraint(extent - 1) for extent in dict.fromkeys(composed)))
+    minima = size_context(replace(made, constraints=ALWAYS))
+    rows = [Constraint(extent - 1) for extent in dict.fromkeys(composed)]
+    known = old & Guard.of(*(row for row in rows if not minima.is_subset(condition(Guard.of(row)))))
     return known & in_bounds(replace(made, constraints=known), values)
 
 
@@ -168,7 +169,7 @@ class _Solution:
             reach = reach + (bound - 1) * coefficient
             symbolic = symbolic + (self.express(slot, bound) - 1) * coefficient
         left = extent - reach.constant
-        if symbolic.is_constant or left < 0 or not is_near(left, 0):
+        if symbolic.is_constant or not 0 <= left <= NEAR:
             return None
         return symbolic + left
 
@@ -193,12 +194,12 @@ class _Solution:
 
     def _constant(self, constant: int, slots: Iterable[Slot]) -> Affine:
         size, sign = abs(constant), -1 if constant < 0 else 1
-        if size < _SMALLEST_RELATED:
-            return Affine.of(constant)
         for slot in slots:
             found = self.express(slot, size)
             if not found.is_constant:
                 return found * sign
+        if size < SMALLEST_ABSTRACTED:
+            return Affine.of(constant)
         same = {base.expression for bases in self.bases.values() for base in bases if base.value == size}
         return same.pop() * sign if len(same) == 1 else Affine.of(constant)
 
@@ -222,9 +223,8 @@ def _parameter(members: SizeClass, given: Mapping[str, int]) -> _Base | None:
         value = given.get(name)
         if value is None:
             continue
-        for constant in members.extents:
-            if is_near(constant, value + offset):
-                return _Base(Affine.symbol(name), value)
+        if value in members.extents or value + offset in members.extents:
+            return _Base(Affine.symbol(name), value)
     return None
 
 

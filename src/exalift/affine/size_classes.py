@@ -31,8 +31,13 @@ def loop(number: int) -> Slot:
     return ("loop", "", number)
 
 
-def is_near(left: int, right: int) -> bool:
-    return abs(left - right) <= NEAR
+def is_near(constant: int, size: int) -> bool:
+    """Whether a constant may be `size` and a small difference; small constants hardly are."""
+    if constant == size:
+        return True
+    if constant < SMALLEST_ABSTRACTED:
+        return 0 <= size - constant <= SMALLEST_ABSTRACTED - constant <= 2
+    return abs(constant - size) <= NEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,20 @@ class Classes:
         name, offset = self._parameters.get(slot, ("", 0))
         return self._given[name] + offset if name in self._given else None
 
+    def _are_one(self, left: Slot, right: Slot) -> bool:
+        """Whether two slots that meet are of one size, as far as they are known."""
+        for slot, other in ((left, right), (right, left)):
+            if slot not in self.constants and slot not in self._parameters:
+                return True
+            if slot in self.constants and other in self._parameters:
+                name, offset = self._parameters[other]
+                value = self._given.get(name)
+                return value is not None and self.constants[slot] in (value, value + offset)
+        if left in self.constants:
+            low, high = sorted((self.constants[left], self.constants[right]))
+            return is_near(low, high)
+        return self._parameters[left][0] == self._parameters[right][0]
+
     def _unite_with_names(self, slot: Slot, bound: Affine, scope: Scope) -> None:
         for atom, coefficient in bound.terms:
             if isinstance(atom, str) and atom in scope and abs(coefficient) == 1:
@@ -149,8 +168,7 @@ class Classes:
         return slot
 
     def _unite(self, left: Slot, right: Slot) -> None:
-        first, second = self.value(left), self.value(right)
-        if first is None or second is None or is_near(first, second):
+        if self._are_one(left, right):
             self._parents[self.root(left)] = self.root(right)
 
     def all(self) -> dict[Slot, SizeClass]:
