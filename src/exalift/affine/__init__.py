@@ -20,6 +20,7 @@ from .expressions import (
 from .functions import FUNCTIONS, Function, Kind
 from .guards import ALWAYS, NEVER, Constraint, Guard
 from .index_notation import Formula
+from .initial_contents import initial_contents_needed
 from .inputs import bind_arrays, bind_sizes
 from .interpreter import interpret
 from .ir import Array, Assign, If, Loop, Program, Role, Size, Statement
@@ -71,6 +72,7 @@ __all__ = [
     "fold",
     "free_symbols",
     "guard_mask",
+    "initial_contents_needed",
     "interpret",
     "is_implied",
     "loads",

@@ -1,1 +1,44 @@
-"""lift."""
+"""The whole way: source in, lifted program out; checks, suites and charts."""
+
+from .benching import Bench, BenchOptions, Row, bench
+from .checking import Check, ResultCheck, check
+from .lifted import Counters, Lifted, LiftedRegion, ResidualLoop, Value
+from .lifting import DIALECTS, Options, lift, lift_all, lift_program
+from .report import Report, refusal_report, report_of, to_json
+from .running import made_inputs, read_inputs, run_lifted, write_results
+from .source import Language, Source, read_source
+from .suite import Kernel, Setting, read_suite
+
+__all__ = [
+    "DIALECTS",
+    "Bench",
+    "BenchOptions",
+    "Check",
+    "Counters",
+    "Kernel",
+    "Language",
+    "Lifted",
+    "LiftedRegion",
+    "Options",
+    "Report",
+    "ResidualLoop",
+    "ResultCheck",
+    "Row",
+    "Setting",
+    "Source",
+    "Value",
+    "bench",
+    "check",
+    "lift",
+    "lift_all",
+    "lift_program",
+    "made_inputs",
+    "read_inputs",
+    "read_source",
+    "read_suite",
+    "refusal_report",
+    "report_of",
+    "run_lifted",
+    "to_json",
+    "write_results",
+]

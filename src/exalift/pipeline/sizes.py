@@ -50,6 +50,12 @@ class Sizes:
         return tuple(size for size in self.chosen if size.origin is Origin.ASSUMED)
 
     @property
+    def fixed(self) -> dict[str, int]:
+        """The values that are given or that the source fixes."""
+        kinds = (Origin.GIVEN, Origin.FIXED)
+        return {size.name: size.value for size in self.chosen if size.origin in kinds}
+
+    @property
     def determined(self) -> dict[str, int]:
         """The values that do not rest on a default."""
         return {size.name: size.value for size in self.chosen if size.origin is not Origin.ASSUMED}

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exalift.base import UsageError
-
 from exalift.reference import InputRules
 
 SCHEMA = 1

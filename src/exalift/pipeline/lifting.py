@@ -1,0 +1,217 @@
+"""The whole way: source in, lifted program out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from exalift.affine import (
+    Program,
+    Region,
+    RegionProgram,
+    RegionStep,
+    abstract_sizes,
+    initial_contents_needed,
+    split_into_regions,
+    verify_program,
+)
+from exalift.base import NO_SPAN, Diagnostic, UsageError, VerificationError
+from exalift.dialects import Dialect, TensorProgram
+from exalift.dialects.stablehlo import STABLEHLO, simplify
+from exalift.proof import Status, Verdict, prove
+from exalift.synthesis import LiftedRegions, LiftOptions, RegionProgress, lift_regions
+
+from .contract import conform
+from .lifted import Counters, Lifted, LiftedRegion, level_name
+from .sizes import ChosenSize, Origin, Sizes, choose_sizes
+from .source import Language, Source, read_source
+
+Level = Literal["bounded", "tested"]
+
+DIALECTS: Mapping[str, Dialect] = {"stablehlo": STABLEHLO}
+
+# A program that the proof refutes was found in unlucky environments; the search is begun anew elsewhere.
+_ATTEMPTS = 3
+# The part of the budget that a proof may take; what is decidable is mostly decided in a second.
+_PROOF_SHARE = 0.25
+_LEAST_SECONDS = 2.0
+_TEST_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to lift. budget_s: wall-clock seconds for search and proof together. level: of proof to try for."""
+
+    target: str = "stablehlo"
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    budget_s: float = 60.0
+    level: Level = "bounded"
+    seed: int = 0
+    progress: Callable[[RegionProgress], None] | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """Raises UsageError for a dialect that there is not."""
+        if self.target not in DIALECTS:
+            raise UsageError(f"no dialect {self.target!r}; dialects: {', '.join(DIALECTS)}")
+        return DIALECTS[self.target]
+
+
+def lift(
+    path_or_text: str | Path,
+    function: str | None = None,
+    target: str = "stablehlo",
+    sizes: Mapping[str, int] | None = None,
+    *,
+    language: Language | None = None,
+    include_directories: Sequence[str | Path] = (),
+    defines: Sequence[str] = (),
+    budget_s: float = 60.0,
+    level: Level = "bounded",
+    progress: Callable[[RegionProgress], None] | None = None,
+    seed: int = 0,
+) -> Lifted:
+    """Lift one function of a C file, an affine MLIR file, or a text of either, to a tensor program.
+
+    `path_or_text` is a text where it has a line break or a brace. `function` may be left out where the
+    source has one function. `sizes` are values of size parameters; without one, the program is printed for
+    a default, and calls infer it from their arrays.
+
+    Raises RefusedError for a source outside what is accepted (its diagnostics say where and why),
+    UsageError for a wrong call, and VerificationError where the lifted program could not be confirmed: no
+    program is given that was seen to be wrong.
+    """
+    options = Options(target, dict(sizes or {}), budget_s, level, seed, progress)
+    source = read_source(path_or_text, language, include_directories, defines)
+    return lift_program(source, source.parse_only(function), options)
+
+
+def lift_program(source: Source, program: Program, options: Options) -> Lifted:
+    """Lift one parsed function. Raises UsageError and VerificationError as `lift` does."""
+    started = time.monotonic()
+    dialect = options.dialect
+    sizes = choose_sizes(program, options.sizes)
+    abstracted = abstract_sizes(program, sizes.values)
+    verify_program(abstracted)
+    sizes = _with_abstracted(sizes, abstracted)
+    regions = split_into_regions(abstracted)
+    needed = initial_contents_needed(abstracted)
+    notes: list[Diagnostic] = [_size_note(program, size.name, size.value) for size in sizes.assumed]
+    verdict: Verdict | None = None
+    for attempt in range(_ATTEMPTS):
+        search = LiftOptions(_left(options, started), attempt, options.seed, sizes.values, options.progress)
+        found = lift_regions(regions, dialect, search)
+        lifted = conform(simplify(found.program), abstracted, needed)
+        verdict = _prove(abstracted, lifted, options, started)
+        if verdict.status is Status.REFUTED:
+            continue
+        seconds = time.monotonic() - started
+        rows = _regions(regions, found, verdict)
+        return Lifted(source, program, abstracted, lifted, sizes, rows, verdict, tuple(notes), seconds)
+    reason = verdict.reason if verdict is not None else ""
+    raise VerificationError(f"{program.name}: every program found was refuted: {reason}")
+
+
+def _with_abstracted(sizes: Sizes, abstracted: Program) -> Sizes:
+    """The sizes with those that were constants in the source."""
+    known = sizes.values
+    fixed = [
+        ChosenSize(size.name, size.value, Origin.FIXED)
+        for size in abstracted.sizes
+        if size.name not in known and size.value is not None
+    ]
+    return Sizes((*sizes.chosen, *fixed))
+
+
+def _left(options: Options, started: float) -> float:
+    """Seconds of the budget that are left; never so few that nothing can be tried."""
+    return max(_LEAST_SECONDS, options.budget_s - (time.monotonic() - started))
+
+
+def _prove(source: Program, lifted: TensorProgram, options: Options, started: float) -> Verdict:
+    """The verdict at the level asked for, or at the level of tests, below which nothing is given out."""
+    try:
+        verdict = prove(
+            source,
+            lifted,
+            options.dialect,
+            level=options.level,
+            budget_s=min(_left(options, started), max(_LEAST_SECONDS, options.budget_s * _PROOF_SHARE)),
+            seed=options.seed,
+        )
+        if verdict.level is None and verdict.status is not Status.REFUTED:
+            verdict = prove(
+                source, lifted, options.dialect, level="tested", budget_s=_TEST_SECONDS, seed=options.seed
+            )
+    except UsageError as error:
+        raise VerificationError(
+            f"{source.name}: the program found does not fit its source: {error}"
+        ) from error
+    if verdict.level is None and verdict.status is not Status.REFUTED:
+        raise VerificationError(f"{source.name}: the program found was not confirmed: {verdict.reason}")
+    return verdict
+
+
+def _size_note(program: Program, name: str, value: int) -> Diagnostic:
+    return Diagnostic(
+        f"size {name} not given; printed for {name} = {value}",
+        program.span if program.span is not NO_SPAN else NO_SPAN,
+        f"pass --size {name}=...",
+        "note",
+    )
+
+
+def _regions(regions: RegionProgram, found: LiftedRegions, verdict: Verdict) -> tuple[LiftedRegion, ...]:
+    """A report for every region, in the order of the program."""
+    rows: list[LiftedRegion] = []
+    for (_, depth), report in zip(_in_order(regions), found.reports, strict=True):
+        counted = report.statistics
+        rows.append(
+            LiftedRegion(
+                report.array,
+                report.lines,
+                report.ops,
+                level_name(verdict),
+                depth + report.residual_loops,
+                Counters(counted.enumerated, counted.static, counted.evaluated, counted.equivalent),
+                counted.seconds,
+            )
+        )
+    return tuple(rows)
+
+
+def _in_order(program: RegionProgram) -> list[tuple[Region, int]]:
+    """The regions in order, each with the number of sequential loops around it."""
+    found: list[tuple[Region, int]] = []
+    pending: list[tuple[RegionStep, int]] = [(step, 0) for step in reversed(program.body)]
+    while pending:
+        step, depth = pending.pop()
+        if isinstance(step, Region):
+            found.append((step, depth))
+        else:
+            pending += [(inner, depth + 1) for inner in reversed(step.body)]
+    return found
+
+
+def lift_all(source: Source, options: Options) -> tuple[tuple[Lifted, ...], tuple[Diagnostic, ...]]:
+    """Lift every function of a source that is accepted; the diagnostics say why others are not.
+
+    Given sizes go to the functions that have them. Raises UsageError for a size that no function has, and
+    otherwise as `lift` does; RefusedError where the source as a whole is refused.
+    """
+    parsed = source.parse_all()
+    if len(parsed.programs) == 1:
+        return (lift_program(source, parsed.programs[0], options),), parsed.diagnostics
+    known = {size.name for program in parsed.programs for size in program.sizes if size.is_parameter}
+    unknown = [name for name in options.sizes if name not in known]
+    if unknown and parsed.programs:
+        raise UsageError(f"no function of {source.filename} has a size parameter {unknown[0]!r}")
+    lifted: list[Lifted] = []
+    for program in parsed.programs:
+        own = {size.name for size in program.sizes}
+        sizes = {name: value for name, value in options.sizes.items() if name in own}
+        lifted.append(lift_program(source, program, replace(options, sizes=sizes)))
+    return tuple(lifted), parsed.diagnostics
