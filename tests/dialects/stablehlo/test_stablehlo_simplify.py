@@ -127,6 +127,7 @@ def test_random_programs_keep_their_meaning(program: TensorProgram, seed: int) -
         (reduce(A, "add", []), A),
         (dot_general(transpose(C, [1, 0]), Y, [(1, 0)]), dot_general(C, Y, [(0, 0)])),
         (transpose(dot_general(A, B, [(1, 1)]), [1, 0]), dot_general(B, A, [(1, 1)])),
+        (dot_general(Y, A, [(0, 1)]), dot_general(A, Y, [(1, 0)])),
         (op("dot", A, Y), dot_general(A, Y, [(1, 0)])),
         (
             reduce(op("multiply", A, broadcast(Y, (N, M), (1,))), "add", [1]),

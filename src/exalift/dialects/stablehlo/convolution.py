@@ -17,7 +17,7 @@ from exalift.base import DType
 from ..definition import Hints, OpDefinition
 from ..types import Attributes, TensorType
 from .attribute_values import affine, affine_pairs, integer, integers
-from .extents import exact_division, negative_for_small_sizes_only, never_negative, quotient
+from .extents import exact_division, never_at_least_zero, never_negative, quotient
 from .notation import all_of, load, reduced_axes, result_axes, symbols
 
 LIMIT = 32
@@ -123,7 +123,7 @@ def _output_extent(extent: Affine, window: Affine, d: int, w: _Window) -> Affine
         return None
     dilated = extent if base == 1 else (extent - 1) * base + 1
     room = dilated + w.padding[d][0] + w.padding[d][1] - ((window - 1) * dilation + 1)
-    return room // w.strides[d] + 1 if negative_for_small_sizes_only(room) else None
+    return None if never_at_least_zero(room) else room // w.strides[d] + 1
 
 
 def _convolution_type(operands: Sequence[TensorType], attributes: Attributes) -> TensorType | None:

@@ -46,6 +46,15 @@ def negative_for_small_sizes_only(expression: Affine) -> bool:
     return all(value >= 0 for value in terms.values())
 
 
+def never_at_least_zero(expression: Affine) -> bool:
+    """Whether the expression is provably < 0 where every symbol is at least 1.
+
+    Where windows and extents are different symbols, `N - R` may be either; what the program's
+    constraints say of it is not known here, and printing checks concrete shapes.
+    """
+    return never_negative(-expression - 1)
+
+
 def quotient(dividend: Affine, divisor: Affine) -> int | None:
     """The integer `q` with `dividend == q * divisor` for all sizes, or None; `divisor` is not 0."""
     if divisor.is_constant:

@@ -15,7 +15,7 @@ from exalift.base import DType
 from ..definition import Hints, OpDefinition
 from ..types import Attributes, TensorType
 from .attribute_values import affine_pairs, affines, integers, text
-from .extents import negative_for_small_sizes_only, never_negative
+from .extents import never_at_least_zero, never_negative
 from .notation import all_of, load, reduced_axes, result_axes, symbols, within
 
 LIMIT = 64
@@ -82,7 +82,7 @@ def _window_extent(
         return None
     dilated = extent if base == 1 else (extent - 1) * base + 1
     room = dilated + low + high - ((window - 1) * dilation + 1)
-    return room // stride + 1 if negative_for_small_sizes_only(room) else None
+    return None if never_at_least_zero(room) else room // stride + 1
 
 
 def _window_type(operands: Sequence[TensorType], attributes: Attributes) -> TensorType | None:

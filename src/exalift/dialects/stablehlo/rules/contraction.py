@@ -132,6 +132,19 @@ def _swapped(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(b, a) for a, b in pairs]
 
 
+def put_matrix_first(op: Operation, rewrites: Rewrites) -> Node | None:
+    """dot_general(vector, matrix) -> dot_general(matrix, vector), which has the same result: where the
+    lhs has no dimensions of its own, and the rhs has."""
+    lhs, rhs = op.operands
+    lhs_batch, lhs_contract, rhs_batch, rhs_contract = dot_dimensions(op.attributes)
+    used = len(lhs_batch) + len(lhs_contract)
+    if lhs.type.rank > used or rhs.type.rank == used:
+        return None
+    batching = list(zip(rhs_batch, lhs_batch, strict=True))
+    contracting = list(zip(rhs_contract, lhs_contract, strict=True))
+    return rewrites.make("dot_general", (rhs, lhs), dot_attributes(batching, contracting))
+
+
 def generalise_dot(op: Operation, rewrites: Rewrites) -> Node | None:
     """dot -> dot_general."""
     last = op.operands[0].type.rank - 1
@@ -142,6 +155,7 @@ CONTRACTION_RULES: Rules = (
     (names("reduce"), merge_reductions),
     (names("reduce"), sum_products),
     (names("dot_general"), fold_transposes_into_dot),
+    (names("dot_general"), put_matrix_first),
     (names("transpose"), fold_transpose_of_dot),
     (names("dot"), generalise_dot),
 )
