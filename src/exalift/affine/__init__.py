@@ -2,7 +2,7 @@
 
 from .abstraction import abstract_sizes
 from .affine_expression import Affine, Atom, FloorDiv
-from .domains import is_implied, simplify_guard
+from .domains import is_implied, simplify_guard, without
 from .evaluate import evaluate, guard_mask
 from .evaluate_regions import evaluate_regions
 from .expressions import (
@@ -85,4 +85,5 @@ __all__ = [
     "substitute",
     "verify_program",
     "with_children",
+    "without",
 ]

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import islpy as isl
 
 from .affine_expression import Affine, FloorDiv
-from .guards import Constraint, Guard
+from .expressions import Axis
+from .guards import ALWAYS, Constraint, Guard
 from .ir import Program
 
 NOMINAL_SIZE = 100
@@ -301,3 +302,13 @@ def simplify_guard(guard: Guard, context: Guard) -> Guard:
     Floor divisions may come and go. Nothing is promised outside `context`.
     """
     return gist(condition(guard), condition(context))
+
+
+def without(guard: Guard, axes: Iterable[Axis], context: Guard) -> Guard:
+    """The condition, in `context`, that some point of the axes satisfies the guard."""
+    axes = tuple(axes)
+    inside = ALWAYS
+    for axis in axes:
+        inside = inside & between(axis.name, (Affine(),), (axis.extent,))
+    points = condition(guard & inside & context)
+    return gist(exists(points, [axis.name for axis in axes]), condition(context))

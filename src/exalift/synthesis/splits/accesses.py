@@ -102,9 +102,18 @@ def _merged(goal: Formula, load: Load) -> tuple[Split, ...]:
 def _repetition(goal: Formula, load: Load) -> tuple[Split, ...]:
     """`out[i] = A[floor(i / c)]` -> `tmp[q, s] = A[q]` with `i = c*q + s`, cut to the extent of `i`."""
     for axis in goal.axes:
-        divisor = _divisor_of(axis, load)
-        if divisor is None:
+        found = _division_of(axis, load)
+        if found is None:
             continue
+        divisor, ahead = found
+        if ahead:
+            # floor((i + o) / c) with o not a multiple of c: begin at the multiple before, and cut.
+            longer = tuple(Axis(a.name, a.extent + ahead) if a == axis else a for a in goal.axes)
+            moved = {axis.name: Affine.symbol(axis.name) - ahead}
+            indices = tuple(index.substitute(moved) for index in load.indices)
+            hints = hints_for(goal, offsets=(Affine((), ahead),))
+            subgoal = Formula(longer, replace(load, indices=indices))
+            return (Split((subgoal,), hints, "repetitions from a multiple on, then cut"),)
         count = (axis.extent + (divisor - 1)) // divisor
         if count * divisor != axis.extent:
             whole = tuple(Axis(a.name, count * divisor) if a == axis else a for a in goal.axes)
@@ -115,17 +124,24 @@ def _repetition(goal: Formula, load: Load) -> tuple[Split, ...]:
             _without_small_quotients(index.substitute({axis.name: position}), inner) for index in load.indices
         )
         axes = tuple(b for a in goal.axes for b in ((outer, inner) if a == axis else (a,)))
+        if any(_divided(inner, index) for index in indices):
+            return ()
         subgoal = Formula(axes, replace(load, indices=indices))
         return (Split((subgoal,), hints_for(goal), "a repetition"),)
     return ()
 
 
-def _divisor_of(axis: Axis, load: Load) -> int | None:
+def _division_of(axis: Axis, load: Load) -> tuple[int, int] | None:
+    """`(c, o mod c)` of the first `floor((axis + o) / c)` among the subscripts."""
     for index in load.indices:
         for atom, _ in index.terms:
             if isinstance(atom, FloorDiv) and axis.name in atom.numerator.names:
-                return atom.denominator
+                return atom.denominator, atom.numerator.constant % atom.denominator
     return None
+
+
+def _divided(axis: Axis, index: Affine) -> bool:
+    return any(isinstance(atom, FloorDiv) and axis.name in atom.numerator.names for atom, _ in index.terms)
 
 
 def _without_small_quotients(index: Affine, inner: Axis) -> Affine:

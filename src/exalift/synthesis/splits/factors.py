@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exalift.affine import Apply, Constant, Expression, Guard, free_symbols
+from exalift.affine import Apply, Constant, Expression, Guard, Load, free_symbols
 from exalift.base import DType
 
 from .elementwise import guarded
@@ -78,3 +78,8 @@ def expression_of(product: Product, dtype: DType) -> Expression:
 def indicator(guard: Guard, dtype: DType) -> Expression:
     """1 where the guard holds and 0 elsewhere, as a factor."""
     return guarded(guard, Constant(1, dtype), Constant(0, dtype))
+
+
+def is_factor(load: Load, expression: Expression) -> bool:
+    """Whether the expression is a product that vanishes where `load` reads 0."""
+    return load in factorise(expression).numerators

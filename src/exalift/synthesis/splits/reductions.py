@@ -23,7 +23,7 @@ from exalift.base import DType
 
 from .contractions import split_contraction
 from .elementwise import guarded
-from .factors import Product, expression_of, factorise
+from .factors import Product, expression_of, factorise, is_factor
 from .orders import natural_order
 from .scope import Scope, Split, hints_for, rewritten
 from .windows import is_window, split_convolution, unroll
@@ -31,6 +31,9 @@ from .windows import is_window, split_convolution, unroll
 
 def split_reduce(goal: Formula, body: Reduce, scope: Scope) -> tuple[Split, ...]:
     """The ways to compute a reduction, likely the cheapest first."""
+    for load in loads(body.body):
+        if body.function == "add" and is_factor(load, body.body):
+            body = replace(body, guard=drop_in_bounds(body.guard, load, scope))
     outer = _split_guard_outside(goal, body)
     if outer:
         return outer

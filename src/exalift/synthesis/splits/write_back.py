@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exalift.affine import (
     Affine,
@@ -15,8 +15,10 @@ from exalift.affine import (
     GuardValue,
     Load,
     Region,
+    free_symbols,
     simplify_guard,
     substitute,
+    without,
 )
 from exalift.dialects import TensorType
 
@@ -39,7 +41,7 @@ def write_back(region: Region, scope: Scope) -> WriteBack | None:
     solved on the box. Others (diagonals, strides) are said as a condition on the array's elements.
     """
     target = scope.arrays[region.array]
-    turned = _forward(region)
+    turned = _forward(_without_idle_axes(region, scope))
     box = _box(turned, target, scope)
     if box is not None and box.covers(target):
         return WriteBack(box.value, None)
@@ -60,6 +62,21 @@ def write_back(region: Region, scope: Scope) -> WriteBack | None:
 
 def _symbols(axes: tuple[Axis, ...]) -> tuple[Affine, ...]:
     return tuple(Affine.symbol(axis.name) for axis in axes)
+
+
+def _without_idle_axes(region: Region, scope: Scope) -> Region:
+    """Axes that only a condition uses (the tiles of a tiled loop) become part of the condition."""
+    used = free_symbols(region.value).union(*(index.names for index in region.indices))
+    idle = tuple(axis for axis in region.axes if axis.name not in used)
+    if not idle:
+        return region
+    kept = tuple(axis for axis in region.axes if axis not in idle)
+    return replace(region, axes=kept, guard=without(region.guard, idle, scope.context & _inside(kept)))
+
+
+def _inside(axes: tuple[Axis, ...]) -> Guard:
+    symbols = [(Affine.symbol(axis.name), axis.extent) for axis in axes]
+    return Guard.of(*(Constraint(row) for at, extent in symbols for row in (at, extent - 1 - at)))
 
 
 def _forward(region: Region) -> Region:
@@ -132,15 +149,8 @@ def _over_array(region: Region, target: TensorType, scope: Scope) -> Formula | N
         difference = Affine.symbol(f"t{dimension}") - index.substitute(inverse)
         if difference != Affine() and Constraint(difference, True) not in conditions:
             conditions.append(Constraint(difference, equality=True))
-    inside = Guard.of(
-        *(
-            Constraint(bound)
-            for a in axes
-            for bound in (Affine.symbol(a.name), a.extent - 1 - Affine.symbol(a.name))
-        )
-    )
     written = Guard.of(*conditions) & region.guard.substitute(inverse)
-    written = simplify_guard(written, scope.context & inside)
+    written = simplify_guard(written, scope.context & _inside(axes))
     old: Expression = Load(region.array, _symbols(axes), target.dtype)
     value = substitute(region.value, inverse)
     if written.is_always:
