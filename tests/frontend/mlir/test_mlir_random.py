@@ -70,6 +70,7 @@ class Writer:
         for _ in range(statements):
             deep = self.depth < 5
             choices = [self.load, self.load, self.store, self.store, self.scalar, self.scalar, self.local]
+            choices.append(self.clash)
             self.source.choice(choices + ([self.loop, self.loop, self.branch] if deep else []))()
 
     def subscript(self) -> str:
@@ -105,6 +106,20 @@ class Writer:
         # Recent values are likely loads: those are the ones that stores must not change.
         value = self.known[kind][-1] if self.source.random() < 0.5 else self.pick(kind)
         self.emit(f"{dialect}.store {value}, {place}")
+
+    def clash(self) -> None:
+        """A load, a store to the same place, and only then a use of what was loaded."""
+        kind, dialect, place = self.place()
+        other = self.pick(kind)
+        loaded = self.fresh()
+        self.emit(f"{loaded} = {dialect}.load {place}")
+        self.known[kind].append(loaded)
+        if self.source.random() < 0.5:
+            self.scalar()
+        self.emit(f"{dialect}.store {other}, {place}")
+        kind_of_target, dialect, place = self.place()
+        if kind_of_target == kind:
+            self.emit(f"{dialect}.store {loaded}, {place}")
 
     def local(self) -> None:
         if self.source.random() < 0.5:

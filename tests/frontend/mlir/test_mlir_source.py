@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from exalift.affine import Loop, Program, Role, print_program
+from exalift.affine import Affine, Loop, Program, Role, print_program
 from exalift.base import RefusedError, UsageError
-from exalift.frontend.mlir import parse_mlir
+from exalift.frontend.mlir import parse_mlir, parse_mlir_all
 from exalift.frontend.mlir.source import MAX_CHARACTERS, MAX_NESTING, SourceText
 
 
@@ -128,18 +128,49 @@ def test_calls_are_refused() -> None:
     declared = "func.func private @sqrt(f64) -> f64\n"
     defined = "func.func @sqrt(%x: f64) -> f64 { return %x : f64 }\n"
     assert print_program(parse(text + declared)[0]) == "f64 f(f64 x) {\n  return sqrt(x);\n}\n"
-    assert "2:8: error: the call of @sqrt is not supported" in refusal(text + defined)
+    assert "2:8: error: the call of @sqrt is not supported" in refusal(text + defined, "f")
     recursive = text.replace("@sqrt", "@f")
     assert "the call of @f is not supported" in refusal(recursive)
 
 
-def test_all_refusals_are_reported() -> None:
+def test_what_can_be_taken_is_and_the_rest_is_reported() -> None:
     text = "func.func @f(%x: tensor<4xf64>) { return }\nfunc.func @g() { return }\n"
     text += "func.func @h(%x: !llvm.ptr) { return }"
-    found = refusal(text)
-    assert "1:14" in found
-    assert "3:14" in found
-    assert [program.name for program in parse(text, "g")] == ["g"]
+    programs, diagnostics = parse_mlir_all(text, "m.mlir")
+    assert [program.name for program in programs] == ["g"]
+    assert [(d.span.line, d.span.column) for d in diagnostics] == [(1, 14), (3, 14)]
+    assert parse(text) == parse(text, "g") == programs
+    assert "!llvm.ptr" in refusal(text, "h")
+    none = text.replace("@g()", "@g(%x: f80)")
+    assert refusal(none).count("error: ") == 3
+    assert len(parse_mlir_all(none, "m.mlir")[1]) == 3
+
+
+def test_sizes_that_only_shift_may_be_zero() -> None:
+    program = one(
+        """
+        %end = affine.apply affine_map<()[s0, s1] -> (s0 - s1)>()[%n, %last]
+        affine.for %i = %first to %end {
+          affine.store %f, %x[%i + symbol(%shift)] : memref<?xf64>
+        }
+        """,
+        "%n: index, %first: index, %last: index, %shift: index, %f: f64, %x: memref<?xf64>",
+    )
+    assert {size.name: size.minimum for size in program.sizes} == {"n": 1, "first": 0, "last": 0, "shift": 0}
+
+
+def test_a_division_may_need_that_a_size_is_positive() -> None:
+    program = one(
+        """
+        %c1 = arith.constant 1 : index
+        %c2 = arith.constant 2 : index
+        %0 = arith.subi %m, %c1 : index
+        %1 = arith.divsi %0, %c2 : index
+        memref.store %f, %x[%1] : memref<?xf64>
+        """
+    )
+    assert [(size.name, size.minimum) for size in program.sizes] == [("m", 1)]
+    assert program.array("x").shape == ((Affine.symbol("m") + 1) // 2,)
 
 
 def test_one_function_of_a_file_with_unknown_dialects() -> None:

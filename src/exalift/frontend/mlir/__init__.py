@@ -9,42 +9,53 @@ from .bindings import read_functions
 from .function import translate
 from .source import SourceText
 
-__all__ = ["parse_mlir"]
+__all__ = ["parse_mlir", "parse_mlir_all"]
 
 
 def parse_mlir(text: str, filename: str, *, function: str | None = None) -> tuple[Program, ...]:
-    """The functions of a module, as Polygeist's `cgeist` prints them, as affine programs.
+    """The named function of a module, or every one that can be taken, as affine programs.
 
-    With `function`, that one alone; the rest of the file then need not be of supported dialects.
-    Otherwise all `func.func` with a body, of which each must be supported.
+    Modules are as Polygeist's `cgeist` prints them. With `function`, the rest of the file need not be
+    of dialects that are known.
 
     Integer parameters that reach bounds or subscripts become sizes; other scalar parameters arrays of
-    rank 0, passed by value. Dynamic extents of parameters become the smallest affine ones that cover
+    rank 0, passed by value. Dynamic extents of parameters become small affine ones that cover
     what is accessed. Values that loops carry (`iter_args`) become locals of rank 0, and so do values that
     are loaded before, and used after, a store that may change them. A returned local memref becomes
     one more parameter. Memrefs are taken not to alias, as in all of Exalift.
 
     Not supported: `scf.while`, calls (except of the C library's mathematics), pointers, globals, vectors,
     tensors, and memref layouts.
-    Raises RefusedError, with places, for what is not supported or no MLIR; UsageError where `function`
-    is not in the module.
+    Raises UsageError where the module has no such function. Raises RefusedError, with places, for what is
+    no MLIR, for a named function that is not supported, and, without a name, where none is.
     """
-    source = SourceText(text, filename)
+    programs, diagnostics = _parse(SourceText(text, filename), function)
+    if not programs or (function is not None and diagnostics):
+        raise RefusedError(diagnostics)
+    return programs
+
+
+def parse_mlir_all(text: str, filename: str) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
+    """Every function that can be taken, and the reasons for those that cannot.
+
+    Raises RefusedError for what is no MLIR.
+    """
+    return _parse(SourceText(text, filename), None)
+
+
+def _parse(source: SourceText, function: str | None) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
     functions = read_functions(source, function)
     defined = {found.name: found for found in functions if found.blocks}
     if function is not None and function not in defined:
         offer = ", ".join(defined) or "none"
-        raise UsageError(f"{filename} has no function {function!r} with a body (it has: {offer})")
-    chosen = defined.values() if function is None else [defined[function]]
-    if not chosen:
-        raise RefusedError((Diagnostic("the module has no function with a body", source.span_at(1, 1)),))
+        raise UsageError(f"{source.filename} has no function {function!r} with a body (it has: {offer})")
+    if not defined:
+        return (), (Diagnostic("the module has no function with a body", source.span_at(1, 1)),)
     programs: list[Program] = []
     diagnostics: list[Diagnostic] = []
-    for found in chosen:
+    for found in defined.values() if function is None else [defined[function]]:
         try:
             programs.append(translate(found, frozenset(defined)))
         except RefusedError as error:
             diagnostics += error.diagnostics
-    if diagnostics:
-        raise RefusedError(tuple(diagnostics))
-    return tuple(programs)
+    return tuple(programs), tuple(diagnostics)

@@ -12,7 +12,8 @@ from .scalars import Extremum, Scalar
 from .syntax import Attribute
 
 NO_OVERFLOW = "index arithmetic does not overflow its type"
-NO_NAN = "no NaN reaches minimum or maximum"
+NO_NAN = "no NaN reaches a minimum or maximum, and the sign of a zero there does not matter"
+NO_FMA = "a fused multiply-add may be rounded twice"
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from functools import partial
 from exalift.base import DType
 
 from . import scalars
-from .facts import NO_NAN, Lowering, ScalarOperation
+from .facts import NO_FMA, NO_NAN, Lowering, ScalarOperation
 from .scalars import Scalar
 from .source import Unsupported
 
@@ -59,6 +59,7 @@ def _cmpf(operation: ScalarOperation) -> Scalar:
 
 
 def _fused(operation: ScalarOperation) -> Scalar:
+    operation.facts.assume(NO_FMA)
     left, right, addend = operation.operands
     return scalars.apply("add", scalars.apply("multiply", left, right), addend)
 
@@ -81,6 +82,42 @@ def _logarithm(base: float, operation: ScalarOperation) -> Scalar:
 
 def _power_of(base: int, operation: ScalarOperation) -> Scalar:
     return scalars.apply("power", scalars.number(base, operation.dtype), *operation.operands)
+
+
+def _hyperbolic_sine(operation: ScalarOperation) -> Scalar:
+    # By expm1, so that small arguments keep their accuracy: (m + m / (m + 1)) / 2.
+    m = scalars.apply("exponential_minus_one", *operation.operands)
+    ratio = scalars.apply("divide", m, scalars.apply("add", m, scalars.number(1, m.dtype)))
+    half = scalars.number(Fraction(1, 2), m.dtype)
+    return scalars.apply("multiply", scalars.apply("add", m, ratio), half)
+
+
+def _hyperbolic_cosine(operation: ScalarOperation) -> Scalar:
+    (x,) = operation.operands
+    falling = scalars.apply("exponential", scalars.apply("negate", x))
+    both = scalars.apply("add", scalars.apply("exponential", x), falling)
+    return scalars.apply("multiply", both, scalars.number(Fraction(1, 2), x.dtype))
+
+
+def _inverse_hyperbolic_tangent(operation: ScalarOperation) -> Scalar:
+    (x,) = operation.operands
+    one = scalars.number(1, x.dtype)
+    ratio = scalars.apply("divide", scalars.apply("add", x, x), scalars.apply("subtract", one, x))
+    half = scalars.number(Fraction(1, 2), x.dtype)
+    return scalars.apply("multiply", scalars.apply("log_plus_one", ratio), half)
+
+
+def _arc_tangent(operation: ScalarOperation) -> Scalar:
+    (x,) = operation.operands
+    return scalars.apply("atan2", x, scalars.number(1, x.dtype))
+
+
+def _arc(of_sine: bool, operation: ScalarOperation) -> Scalar:
+    (x,) = operation.operands
+    one = scalars.number(1, x.dtype)
+    square = scalars.apply("multiply", scalars.apply("subtract", one, x), scalars.apply("add", one, x))
+    root = scalars.apply("sqrt", square)
+    return scalars.apply("atan2", x, root) if of_sine else scalars.apply("atan2", root, x)
 
 
 def _integer_power(operation: ScalarOperation) -> Scalar:
@@ -139,4 +176,10 @@ FLOAT_LOWERINGS: dict[str, Lowering] = {
     "math.exp2": partial(_power_of, 2),
     "math.fpowi": _integer_power,
     "math.isnan": _is_nan,
+    "math.sinh": _hyperbolic_sine,
+    "math.cosh": _hyperbolic_cosine,
+    "math.atanh": _inverse_hyperbolic_tangent,
+    "math.asin": partial(_arc, True),
+    "math.acos": partial(_arc, False),
+    "math.atan": _arc_tangent,
 }

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
-from exalift.affine import Affine, Array, Expression, Program, Role, Size, verify_program
+from exalift.affine import (
+    Affine,
+    Array,
+    Assign,
+    Expression,
+    FloorDiv,
+    If,
+    Loop,
+    Program,
+    Role,
+    Size,
+    verify_program,
+)
 from exalift.affine.extents import OutOfBounds, covering_extent, in_bounds
 from exalift.base import Diagnostic, DType, RefusedError, Span
 
@@ -22,13 +35,25 @@ _HANDLERS = memory_operations.HANDLERS | loops.HANDLERS | branches.HANDLERS
 def translate(function: Function, defined: frozenset[str]) -> Program:
     """The affine program of a function with a body. `defined` names the module's functions with one.
 
+    Sizes are at least 1, as extents are, but those that no upper bound or extent grows with may be 0.
     Raises RefusedError, with the place, for what is not supported.
     """
     if len(function.blocks) != 1:
         raise _refused(function.blocks[0].operations[-1].span, "unstructured control flow is not supported")
+    program = _translated(function, defined, frozenset())
+    offsets = frozenset(size.name for size in program.sizes if size.is_parameter) - _growing(program)
+    if offsets:
+        with suppress(RefusedError):  # some division may need that they are positive
+            program = _translated(function, defined, offsets)
+    verify_program(program)
+    return program
+
+
+def _translated(function: Function, defined: frozenset[str], offsets: frozenset[str]) -> Program:
+    """The program where the sizes in `offsets` may be 0."""
     translation = Translation(_HANDLERS, defined)
     translation.memory.survey(function)
-    parameters, by_value = _declare(translation, function)
+    parameters, by_value = _declare(translation, function, offsets)
     (block,) = function.blocks
     returned = translation.block(block)
     returns, outputs = _returned(translation, returned, block.operations[-1].span)
@@ -48,16 +73,42 @@ def translate(function: Function, defined: frozenset[str]) -> Program:
         assumptions=tuple(translation.facts.assumptions),
         span=function.span,
     )
-    program = _with_constraints(_with_extents(program))
-    verify_program(program)
-    return program
+    return _with_constraints(_with_extents(program))
+
+
+def _growing(program: Program) -> frozenset[str]:
+    """The sizes with which an upper bound of a loop, or an extent that the source states, grows."""
+    found: set[str] = set()
+    local = (array for array in program.arrays if array.role is Role.LOCAL)
+    pending: list[Affine] = [extent for array in local for extent in array.shape]
+    statements = list(program.body)
+    while statements:
+        statement = statements.pop()
+        match statement:
+            case Loop(upper=upper, body=body):
+                pending += upper
+                statements += body
+            case If(then=then, otherwise=otherwise):
+                statements += then + otherwise
+            case Assign():
+                pass
+    while pending:
+        for atom, coefficient in pending.pop().terms:
+            match atom:
+                case str():
+                    found |= {atom} if coefficient > 0 else set()
+                case FloorDiv(numerator):
+                    pending.append(numerator * (1 if coefficient > 0 else -1))
+    return frozenset(found)
 
 
 def _refused(span: Span, message: str, hint: str = "") -> RefusedError:
     return RefusedError((Diagnostic(message, span, hint),))
 
 
-def _declare(translation: Translation, function: Function) -> tuple[list[str], frozenset[str]]:
+def _declare(
+    translation: Translation, function: Function, offsets: frozenset[str]
+) -> tuple[list[str], frozenset[str]]:
     """Make sizes and arrays of the parameters; gives their names in order, and those passed by value."""
     sizing = frozenset(sizing_parameters(function))
     names: list[str] = []
@@ -68,7 +119,7 @@ def _declare(translation: Translation, function: Function) -> tuple[list[str], f
         match argument.type:
             case ScalarType(dtype):
                 if argument in sizing:
-                    translation.sizes[name] = Size(name, dtype)
+                    translation.sizes[name] = Size(name, dtype, minimum=int(name not in offsets))
                     translation.define(argument, scalars.indexed(Extremum.of(name), dtype))
                 else:
                     translation.emitter.arrays[name] = Array(name, dtype, (), span=argument.span)
