@@ -10,7 +10,7 @@ Sources: R. Allen and K. Kennedy, "Automatic translation of Fortran programs to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -103,16 +103,24 @@ class _Orders:
         return self._known[key]
 
 
-def find_dependences(leaves: Sequence[Leaf]) -> tuple[Dependence, ...]:
+Accesses = Mapping[str, Sequence[Access]]
+"""The accesses to each array, in source order of the statements."""
+
+
+def all_accesses(leaves: Iterable[Leaf]) -> Accesses:
+    by_array: dict[str, list[Access]] = {}
+    for leaf in leaves:
+        for access in find_accesses(leaf):
+            by_array.setdefault(access.array, []).append(access)
+    return by_array
+
+
+def find_dependences(by_array: Accesses) -> tuple[Dependence, ...]:
     """All memory-based dependences, except those between accumulations by one function into one array.
 
     These commute: whatever order they run in, the sum is the same. Where isl gives up on a pair, a
     dependence is assumed.
     """
-    by_array: dict[str, list[Access]] = {}
-    for leaf in leaves:
-        for access in find_accesses(leaf):
-            by_array.setdefault(access.array, []).append(access)
     orders = _Orders()
     found: list[Dependence] = []
     for accesses in by_array.values():
@@ -206,19 +214,18 @@ def _schedule(leaves: Sequence[Leaf]) -> isl.UnionMap:
     return isl.UnionMap("{ " + "; ".join(parts) + " }")
 
 
-def find_dataflow(leaves: Sequence[Leaf], array: str) -> Dataflow:
-    """The value-based dataflow of one array. Raises DomainError where isl gives up."""
+def find_dataflow(accesses: Sequence[Access]) -> Dataflow:
+    """The value-based dataflow of one array, by all its accesses. Raises DomainError where isl gives up."""
     with limited():
         reads = isl.UnionMap("{ }")
         writes = isl.UnionMap("{ }")
-        for leaf in leaves:
-            for access in find_accesses(leaf):
-                if access.array != array:
-                    continue
-                if access.writes:
-                    writes = writes.union(access.relation)
-                else:
-                    reads = reads.union(access.relation)
+        for access in accesses:
+            if access.writes:
+                writes = writes.union(access.relation)
+            else:
+                reads = reads.union(access.relation)
+        leaves = {access.leaf.number: access.leaf for access in accesses}
+        schedule = _schedule([leaves[number] for number in sorted(leaves)])
         info = isl.UnionAccessInfo.from_sink(reads).set_must_source(writes)
-        flow = info.set_schedule_map(_schedule(leaves)).compute_flow()
+        flow = info.set_schedule_map(schedule).compute_flow()
         return Dataflow(flow.get_may_dependence(), flow.get_may_no_source().domain())

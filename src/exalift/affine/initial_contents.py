@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .affine_expression import Affine
-from .dependences import find_dataflow
+from .dependences import Access, find_accesses, find_dataflow
 from .domains import DomainError, size_context
 from .expressions import Load
 from .ir import Array, Assign, Loop, Program, Role, Statement
@@ -28,12 +28,16 @@ def initial_contents_needed(program: Program) -> frozenset[str]:
     """
     seen = with_unique_ivs(_with_final_reads(program))[0]
     leaves = find_leaves(seen, size_context(program))
+    by_array: dict[str, list[Access]] = {}
+    for leaf in leaves:
+        for access in find_accesses(leaf):
+            by_array.setdefault(access.array, []).append(access)
     needed: set[str] = set()
     for array in program.arrays:
         if array.role is not Role.PARAMETER:
             continue
         try:
-            if not find_dataflow(leaves, array.name).unwritten.is_empty():
+            if not find_dataflow(by_array.get(array.name, [])).unwritten.is_empty():
                 needed.add(array.name)
         except DomainError:
             needed.add(array.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .dependences import Dataflow, Dependence, find_dependences
+from .dependences import Dataflow, Dependence, all_accesses, find_dependences
 from .distribution import Plans, distribute, leaf_costs, loop_count
 from .domains import size_context
 from .forwarding import is_copy
@@ -41,5 +41,6 @@ class Planned:
 def plan(program: Program) -> Planned:
     """Distribute a program, whose induction variables have unique names."""
     leaves = find_leaves(program, size_context(program))
-    dependences = find_dependences(leaves)
-    return Planned(program, leaves, dependences, distribute(leaves, dependences), Reasons(leaves))
+    accesses = all_accesses(leaves)
+    dependences = find_dependences(accesses)
+    return Planned(program, leaves, dependences, distribute(leaves, dependences), Reasons(accesses))

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .dependences import Dataflow, Dependence, Kind, find_dataflow
+from .dependences import Accesses, Dataflow, Dependence, Kind, find_dataflow
 from .distribution import LoopPlan
 from .domains import DomainError, limited
-from .statements import Leaf
 
 
 @dataclass(slots=True)
 class Reasons:
     """Describes sequential loops; the dataflow of an array is computed when first asked for."""
 
-    leaves: Sequence[Leaf]
+    accesses: Accesses
     _flows: dict[str, Dataflow | None] = field(default_factory=dict[str, "Dataflow | None"])
 
     def dataflow(self, array: str) -> Dataflow | None:
         """The dataflow of an array, or None where isl gives up."""
         if array not in self._flows:
             try:
-                self._flows[array] = find_dataflow(self.leaves, array)
+                self._flows[array] = find_dataflow(self.accesses.get(array, ()))
             except DomainError:
                 self._flows[array] = None
         return self._flows[array]
