@@ -24,6 +24,7 @@ from exalift.dialects import (
 )
 from exalift.dialects.stablehlo import (
     STABLEHLO,
+    convert,
     deserialize_portable,
     dynamic_slice,
     dynamic_update_slice,
@@ -215,6 +216,17 @@ def test_portable_artifacts_round_trip_and_hold_chlo() -> None:
         serialize_portable(text, "0.9.0")
     with pytest.raises(UsageError, match="not a portable artifact"):
         deserialize_portable(b"nonsense")
+
+
+def test_sizes_used_as_data_are_plain_numbers() -> None:
+    average = op("divide", array("s"), convert(index_scalar("N", DType.I32), DType.F64))
+    text = print_module(program_of(Update("s", average), results=("s",)), SIZES)
+    assert "convert" not in text
+    assert "dense<4.000000e+00> : tensor<f64>" in text
+    moving = op("divide", array("s"), convert(index_scalar("i", DType.I32), DType.F64))
+    loop = TensorLoop("i", (Affine.of(1),), (N,), (Update("s", moving),))
+    inputs, (got,) = run(program_of(loop, results=("s",)))
+    np.testing.assert_allclose(got, inputs["s"] / 6)
 
 
 def test_integer_bounds_wrap_to_the_element_type() -> None:

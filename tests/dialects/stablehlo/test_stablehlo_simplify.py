@@ -65,6 +65,10 @@ X, Y, S = tensor("x", N), tensor("y", M), tensor("s")
 P, Q = tensor("p", N, dtype=DType.I1), tensor("q", N, dtype=DType.I32)
 
 
+_ROW, _COLUMN = broadcast(iota((N,), 0), (N, M), (0,)), broadcast(iota((M,), 0), (N, M), (1,))
+_GRID = iota((N, M), 0), iota((N, M), 1)
+
+
 def simple(node: Node) -> Node:
     (result,) = simplify_nodes([node])
     return result
@@ -115,6 +119,8 @@ def test_random_programs_keep_their_meaning(program: TensorProgram, seed: int) -
         (transpose(broadcast(X, (M, N), (1,)), [1, 0]), broadcast(X, (N, M), (0,))),
         (broadcast(broadcast(S, (N,), ()), (N, M), (0,)), broadcast(S, (N, M), ())),
         (broadcast(reshape(X, (N, 1)), (N, M), (0, 1)), broadcast(X, (N, M), (0,))),
+        (broadcast(iota((N,), 0), (M, N), (1,)), iota((M, N), 1)),
+        (transpose(iota((N, M), 0), [1, 0]), iota((M, N), 1)),
         (reshape(reshape(X, (N, 1)), (N,)), X),
         (slice_(slice_(X, [1], [N]), [1], [N - 1]), slice_(X, [2], [N])),
         (slice_(broadcast(X, (N, M), (0,)), [0, 1], [N, M]), broadcast(X, (N, M - 1), (0,))),
@@ -127,6 +133,7 @@ def test_random_programs_keep_their_meaning(program: TensorProgram, seed: int) -
         (reduce(A, "add", []), A),
         (dot_general(transpose(C, [1, 0]), Y, [(1, 0)]), dot_general(C, Y, [(0, 0)])),
         (transpose(dot_general(A, B, [(1, 1)]), [1, 0]), dot_general(B, A, [(1, 1)])),
+        (op("select", compare("LT", _ROW, _COLUMN), A, B), op("select", compare("LT", *_GRID), A, B)),
         (dot_general(Y, A, [(0, 1)]), dot_general(A, Y, [(1, 0)])),
         (op("dot", A, Y), dot_general(A, Y, [(1, 0)])),
         (

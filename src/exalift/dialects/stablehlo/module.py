@@ -143,6 +143,9 @@ class _Printer:
             return scene.emitter.constant(0, result)
         if node.name == "stablehlo.broadcast_in_dim" and isinstance(node.operands[0], ConstantValue):
             return scene.emitter.constant(node.operands[0].value, result)
+        folded = _converted_index(node, scene)
+        if folded is not None:
+            return scene.emitter.constant(folded, result)
         return lower(node, [value_of(operand) for operand in node.operands], result, scene)
 
     def _loop(self, loop: TensorLoop, live: frozenset[str], arrays: dict[str, Value], scene: Scene) -> None:
@@ -210,3 +213,17 @@ def _index_scalar(index: Affine, dtype: DType, scene: Scene) -> Value:
         return scene.emitter.constant(value.constant, scalar)
     counter = emit_index(value, scene)
     return counter if dtype is DType.I64 else scene.emitter.operation("stablehlo.convert", (counter,), scalar)
+
+
+def _converted_index(node: Operation, scene: Scene) -> int | None:
+    """The number that `convert` makes of an index scalar, where that is the same at these sizes in both
+    types: sizes used as data then appear as plain numbers."""
+    (operand, *_) = node.operands or (None,)
+    if node.name != "stablehlo.convert" or not isinstance(operand, IndexScalar):
+        return None
+    value = scene.fixed(operand.index)
+    # All numbers below 2^24 are numbers of each type of 32 bits or more, below 2^7 of each narrower one.
+    limit = 1 << (24 if node.type.dtype.bits >= 32 else 7)
+    if not value.is_constant or not 0 <= value.constant < min(limit, 1 << (operand.type.dtype.bits - 1)):
+        return None
+    return value.constant if node.type.dtype is not DType.I1 else int(value.constant != 0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from exalift.affine import Affine
 
 from ...graph import Node, Operation
-from ..attribute_values import affines, integers
+from ...types import Attributes
+from ..attribute_values import affines, integer, integers
 from .rule import Rewrites, Rules, as_op, broadcast, broadcast_dimensions, names, transposed
 
 
@@ -108,7 +109,29 @@ def drop_empty_padding(op: Operation, rewrites: Rewrites) -> Node | None:
     return op.operands[0] if all(amount == Affine() for amount in amounts) else None
 
 
+def spread_iota(op: Operation, rewrites: Rewrites) -> Node | None:
+    """broadcast(iota) -> iota;  transpose(iota) -> iota, along the dimension where it ends up."""
+    iota = as_op(op.operands[0], "iota")
+    if iota is None:
+        return None
+    dimension = integer(iota.attributes, "iota_dimension")
+    if op.name == "stablehlo.transpose":
+        target = integers(op.attributes, "permutation").index(dimension)
+    else:
+        target = broadcast_dimensions(op)[dimension]
+        # A unit dimension that is stretched holds zeros only.
+        if iota.type.shape[dimension] != op.type.shape[target]:
+            return None
+    attributes: Attributes = (
+        ("dtype", str(op.type.dtype)),
+        ("iota_dimension", target),
+        ("shape", op.type.shape),
+    )
+    return rewrites.make("iota", (), attributes)
+
+
 LAYOUT_RULES: Rules = (
+    (names("broadcast_in_dim transpose"), spread_iota),
     (names("broadcast_in_dim"), merge_broadcasts),
     (names("transpose"), merge_transposes),
     (names("reshape"), merge_reshapes),
