@@ -291,6 +291,25 @@ def equalities(item: isl.Set) -> tuple[Affine, ...]:
     return tuple(to_affine(row.get_aff()) for row in rows if row.is_equality())
 
 
+def only_value(item: isl.Set, name: str) -> Affine | None:
+    """The value of a name where the other symbols of a condition determine it by one expression."""
+    points = tuple_set(item, "", [name])
+    try:
+        pieces = _piece_bounds(points, True)
+    except isl.Error:
+        return None
+    if len(set(pieces)) != 1:
+        return None
+    value = Constraint(Affine.symbol(name) - pieces[0], True)
+    return pieces[0] if implies(item, Guard.of(value)) else None
+
+
+def renamed(item: isl.Set, old: str, new: str) -> isl.Set:
+    """The condition with one symbol renamed."""
+    position = item.find_dim_by_name(_PARAM, encode(old))
+    return item if position < 0 else item.set_dim_name(_PARAM, position, encode(new))
+
+
 def is_implied(constraint: Constraint, context: Guard) -> bool:
     """Whether the constraint holds at every integer point of `context`."""
     return implies(condition(context), Guard.of(constraint))

@@ -10,17 +10,20 @@ from .affine_expression import Affine, FloorDiv
 from .distribution import LeafPlan
 from .domains import (
     affine_text,
+    between,
     condition,
     condition_of_points,
     encode,
     equalities,
     exists,
     names_text,
+    only_value,
     parameter_names,
+    renamed,
 )
 from .expressions import Expression
 from .guards import Constraint, Guard
-from .traversal import substitute
+from .traversal import loads, substitute
 
 
 def occurs_in_division(affine: Affine, name: str) -> bool:
@@ -77,6 +80,36 @@ class Points:
                     self.substitute(*found)
                     progress = True
                     break
+
+    def eliminate_dependent(self) -> None:
+        """Drop names that no subscript of the target uses and that the others determine by a division,
+        such as the tile `ti == floor(i / 8)`; inner loops' names first."""
+        for name in reversed(self.names):
+            if any(name in index.names for index in self.indices) or len(self.names) < 2:
+                continue
+            value = only_value(self.condition, name)
+            if value is not None:
+                self.substitute(name, value)
+
+    def flip(self, name: str) -> None:
+        """Count a name downwards."""
+        below = Affine.symbol(name) * -1
+        negated = between(f"{name}.", [below], [below + 1])
+        held = exists(self.condition.intersect(condition(negated)), [name])
+        self.condition = renamed(held, f"{name}.", name)
+        mapping = {name: below}
+        self.indices = tuple(index.substitute(mapping) for index in self.indices)
+        self.expression = substitute(self.expression, mapping)
+
+    def straighten(self) -> None:
+        """Flip names that only run backwards through the arrays: first what the target's subscripts say,
+        then what those of the loads do."""
+        for name in list(self.names):
+            targets = [index.coefficient(name) for index in self.indices]
+            found = [index.coefficient(name) for load in loads(self.expression) for index in load.indices]
+            signs = [c for c in targets if c] or [c for c in found if c]
+            if signs and all(c < 0 for c in signs):
+                self.flip(name)
 
     def determined_axes(self, axes: list[str]) -> list[str]:
         """The names that the subscripts determine one after the other, given `axes`."""

@@ -72,6 +72,8 @@ class RegionBuilder:
 
     def _region(self, leaf: Leaf, points: Points, outer: tuple[str, ...], known: isl.Set) -> Region:
         points.eliminate_equalities()
+        points.eliminate_dependent()
+        points.straighten()
         accumulation = leaf.accumulation
         axes = list(points.names) if accumulation is None else points.gather()
         axes = _in_order_of(points.indices, axes)
