@@ -17,44 +17,12 @@ from dataclasses import dataclass, replace
 
 import islpy as isl
 
-from .domains import DomainError, between, condition, exists, limited
+from .domains import DomainError, exists, limited
 from .expressions import Load
-from .forwarding import (
-    LARGEST_VALUE,
-    Cover,
-    Forwarding,
-    arrays_read,
-    has_reduction,
-    is_copy,
-    occurrences,
-    read,
-    tree_size,
-    written,
-)
+from .forwarding import LARGEST_VALUE, Cover, Forwarding, has_reduction, is_copy, occurrences, tree_size
+from .region_facts import RegionFacts, regions_of, targets
 from .regions import Region, RegionStep, SequentialLoop
 from .statements import BoundLoad
-
-
-def regions_of(steps: Iterable[RegionStep]) -> list[Region]:
-    """Every region, those inside loops among them; in no order."""
-    found: list[Region] = []
-    pending = list(steps)
-    while pending:
-        match pending.pop():
-            case Region() as region:
-                found.append(region)
-            case SequentialLoop(body=body):
-                pending += body
-    return found
-
-
-def arrays_of(steps: Iterable[RegionStep]) -> frozenset[str]:
-    """Every array that steps read or write."""
-    return frozenset(name for region in regions_of(steps) for name in (region.array, *arrays_read(region)))
-
-
-def _targets(steps: Iterable[RegionStep]) -> frozenset[str]:
-    return frozenset(region.array for region in regions_of(steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +47,9 @@ class Composition:
 
     def run(self, steps: tuple[RegionStep, ...]) -> tuple[RegionStep, ...]:
         """The steps after merging until nothing more can be merged."""
+        facts = RegionFacts()
         while True:
-            merged = _Round(self, _writers(steps)).merged(steps, _Place(self.known))
+            merged = _Round(self, facts, _writers(steps)).merged(steps, _Place(self.known))
             if merged is None:
                 return steps
             steps = merged
@@ -95,6 +64,7 @@ class _Round:
     """One change; `writers` counts the regions that write each array."""
 
     options: Composition
+    facts: RegionFacts
     writers: dict[str, int]
 
     def merged(self, steps: tuple[RegionStep, ...], place: _Place) -> tuple[RegionStep, ...] | None:
@@ -108,7 +78,7 @@ class _Round:
                 case SequentialLoop(body=body):
                     if not body:
                         return steps[:position] + steps[position + 1 :]
-                    inside = place.known.intersect(condition(between(step.iv, step.lower, step.upper)))
+                    inside = self.facts.inside(step, place.known)
                     inner = self.merged(body, _Place(inside, step, place, position, steps))
                     if inner is not None:
                         return (*steps[:position], replace(step, body=inner), *steps[position + 1 :])
@@ -128,15 +98,15 @@ class _Round:
     def _forwarded(
         self, steps: tuple[RegionStep, ...], position: int, region: Region, place: _Place
     ) -> tuple[RegionStep, ...] | None:
-        sources = arrays_read(region)
+        sources = self.facts.arrays_read(region)
         for later in range(position + 1, len(steps)):
             step = steps[later]
             if isinstance(step, SequentialLoop):
-                inner = arrays_of([step])
-                if region.array in inner or sources & _targets([step]):
+                inner = self.facts.arrays_of([step])
+                if region.array in inner or sources & targets([step]):
                     return None
                 continue
-            if region.array in arrays_read(step):
+            if region.array in self.facts.arrays_read(step):
                 made = self._merge(steps, position, later, place)
                 if made is not None or not self._may_copy(region):
                     return made
@@ -164,18 +134,22 @@ class _Round:
         moved = moved[:position] + moved[position + 1 :]
         copies = self._may_copy(region)
         if Cover.SOME not in covers and (copies or self._is_worth(forwarding, covered)):
-            unseen = all(region.array not in arrays_of([step]) for step in steps[position + 1 : later])
+            unseen = all(
+                region.array not in self.facts.arrays_of([step]) for step in steps[position + 1 : later]
+            )
             if unseen and self._may_move(moved, later, region, reader, place):
                 return moved
         return (*steps[:later], merged, *steps[later + 1 :]) if copies else None
 
     def _may_copy(self, region: Region) -> bool:
         """Whether the value may be computed once more at the reader's, its region staying."""
-        if region.array in arrays_read(region) or has_reduction(region.value):
+        if region.array in self.facts.arrays_read(region) or has_reduction(region.value):
             return False
         if region.array in self.options.inlined:
             return True
-        return is_copy(region.value) and (region.array not in self.options.kept or not arrays_read(region))
+        return is_copy(region.value) and (
+            region.array not in self.options.kept or not self.facts.arrays_read(region)
+        )
 
     def _may_move(
         self, moved: tuple[RegionStep, ...], after: int, region: Region, reader: Region, place: _Place
@@ -211,10 +185,12 @@ class _Round:
         for later in range(position + 1, len(steps)):
             step = steps[later]
             if isinstance(step, SequentialLoop):
-                if {source.array, region.array} & arrays_of([step]):
+                if {source.array, region.array} & self.facts.arrays_of([step]):
                     return None
                 continue
-            if source.array in arrays_read(step) and region.array not in arrays_read(step):
+            if source.array in self.facts.arrays_read(step) and region.array not in self.facts.arrays_read(
+                step
+            ):
                 forwarding = Forwarding(back, step, place.known)
                 items = forwarding.loads()
                 if all(forwarding.cover(item) is Cover.ALL for item in items):
@@ -228,7 +204,7 @@ class _Round:
     def _overwrites(self, later: Region, earlier: Region, known: isl.Set) -> bool:
         try:
             with limited():
-                return written(earlier, known).is_subset(written(later, known))
+                return self.facts.written(earlier, known).is_subset(self.facts.written(later, known))
         except DomainError:
             return False
 
@@ -245,16 +221,16 @@ class _Round:
 
     def _is_seen(self, steps: tuple[RegionStep, ...], position: int, region: Region, place: _Place) -> bool:
         array = region.array
-        elements = written(region, place.known)
+        elements = self.facts.written(region, place.known)
         while True:
-            answer = _scan(steps[position:], array, elements, place.known)
+            answer = self._scan(steps[position:], array, elements, place.known)
             if answer is not None:
                 return answer
             if place.loop is None or place.parent is None:
                 return array in self.options.kept
             # Later iterations may see the elements of any earlier one; the last one's survive the loop.
             elements = exists(elements, [place.loop.iv]).intersect(place.known)
-            if _scan(steps, array, elements, place.known):
+            if self._scan(steps, array, elements, place.known):
                 return True
             elements = exists(elements, [place.loop.iv])
             inner = replace(place.loop, body=steps)
@@ -262,25 +238,26 @@ class _Round:
             position = place.position + 1
             place = place.parent
 
+    def _scan(
+        self, steps: Iterable[RegionStep], array: str, elements: isl.Set, known: isl.Set
+    ) -> bool | None:
+        """True where a step may read one of the elements, False where all are overwritten first, else None.
 
-def _scan(steps: Iterable[RegionStep], array: str, elements: isl.Set, known: isl.Set) -> bool | None:
-    """True where a step may read one of the elements, False where all are overwritten first, else None.
-
-    The recursion is over the nesting of loops.
-    """
-    for step in steps:
-        match step:
-            case Region():
-                seen = read(step, array, known)
-                if seen is not None and not seen.is_disjoint(elements):
-                    return True
-                if step.array == array and elements.is_subset(written(step, known)):
-                    return False
-            case SequentialLoop():
-                if all(array not in arrays_read(region) for region in regions_of([step])):
-                    continue
-                inside = known.intersect(condition(between(step.iv, step.lower, step.upper)))
-                # A loop may run no iteration, so that what it overwrites does not count after it.
-                if _scan(step.body, array, elements.intersect(inside), inside):
-                    return True
-    return None
+        The recursion is over the nesting of loops.
+        """
+        for step in steps:
+            match step:
+                case Region():
+                    seen = self.facts.read(step, array, known)
+                    if seen is not None and not seen.is_disjoint(elements):
+                        return True
+                    if step.array == array and elements.is_subset(self.facts.written(step, known)):
+                        return False
+                case SequentialLoop():
+                    if all(array not in self.facts.arrays_read(region) for region in regions_of([step])):
+                        continue
+                    inside = self.facts.inside(step, known)
+                    # A loop may run no iteration, so that what it overwrites does not count after it.
+                    if self._scan(step.body, array, elements.intersect(inside), inside):
+                        return True
+        return None

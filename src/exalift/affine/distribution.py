@@ -94,8 +94,12 @@ def _leaves(plans: Iterable[Plan]) -> tuple[Leaf, ...]:
     return tuple(found)
 
 
-def _same_target(first: Leaf, second: Leaf) -> bool:
-    return first.assign.array == second.assign.array and first.accumulation is None
+def _starts_accumulation(first: Plans, leaves: Iterable[Leaf]) -> bool:
+    match first:
+        case (LeafPlan(leaf),) if leaf.accumulation is None:
+            return any(k.accumulation and k.assign.array == leaf.assign.array for k in leaves)
+        case _:
+            return False
 
 
 def distribute(leaves: Sequence[Leaf], dependences: Iterable[Dependence]) -> Plans:
@@ -215,25 +219,17 @@ class _Distribution:
         first: Plans,
         second: Plans,
     ) -> Plans | None:
-        """One sequential loop for two components in a row, where the second one keeps it and the first
-        one does too, or only starts an accumulation."""
-        match second:
-            case (LoopPlan() as kept,) if first and kept.node.number == node.number:
-                leaves = tuple(sorted(_leaves(first) + kept.leaves, key=lambda leaf: leaf.number))
-            case _:
-                return None
-        match first:
-            case (LoopPlan() as other,) if other.node.number == node.number:
-                pass
-            case (LeafPlan(leaf),) if any(k.accumulation and _same_target(leaf, k) for k in kept.leaves):
-                # The start of an accumulation belongs with it: together they are one reduction.
-                pass
-            case _:
-                return None
-        plans = self.sequential(node, leaves, depth, sequential, _inside(deferred, leaves))
-        if plans is not None and nesting(plans) <= max(nesting(first), nesting(second)):
-            return plans
-        return None
+        """One plan for two components in a row that keep a common loop, or of which the first one only
+        starts an accumulation of the second; None where together they need more."""
+        kept = {plan.node.number for plan in second if isinstance(plan, LoopPlan)}
+        shared = any(isinstance(plan, LoopPlan) and plan.node.number in kept for plan in first)
+        if not shared and not (node.number in kept and _starts_accumulation(first, _leaves(second))):
+            return None
+        leaves = tuple(sorted(_leaves(first) + _leaves(second), key=lambda leaf: leaf.number))
+        plans = self.component(node, leaves, depth, sequential, _inside(deferred, leaves))
+        if plans is None or nesting(plans) > max(nesting(first), nesting(second)):
+            return None
+        return plans if loop_count(plans) < loop_count(first) + loop_count(second) + (not shared) else None
 
     def component(
         self,

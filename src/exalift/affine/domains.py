@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import islpy as isl
 
@@ -92,6 +93,7 @@ def names_text(names: Iterable[str]) -> str:
     return ", ".join(encode(name) for name in names)
 
 
+@lru_cache(maxsize=4096)
 def condition(guard: Guard) -> isl.Set:
     """The condition that a guard states."""
     return isl.Set(f"[{names_text(sorted(guard.names))}] -> {{ : {guard_text(guard)} }}")

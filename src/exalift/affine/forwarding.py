@@ -13,10 +13,9 @@ import islpy as isl
 
 from .accumulations import identity_constant
 from .affine_expression import Affine
-from .domains import DomainError, between, condition, exists, limited
+from .domains import DomainError, condition, limited
 from .expressions import (
     Apply,
-    Axis,
     Cast,
     Constant,
     Expression,
@@ -26,11 +25,12 @@ from .expressions import (
     Reduce,
     children,
 )
-from .guards import ALWAYS, Constraint, Guard
+from .guards import Constraint, Guard
 from .naming import fresh_name
+from .region_facts import hull, points_of
 from .regions import Region
 from .statements import BoundLoad, bound_loads
-from .traversal import free_symbols, loads, nodes, rewrite, substitute
+from .traversal import free_symbols, nodes, rewrite, substitute
 
 LARGEST_VALUE = 400
 """The number of nodes up to which a value may grow by forwarding."""
@@ -42,49 +42,6 @@ class Cover(Enum):
     ALL = "all"
     NONE = "none"
     SOME = "some, or not known"
-
-
-def hull(axes: Sequence[Axis]) -> Guard:
-    """All points of the axes."""
-    guard = ALWAYS
-    for axis in axes:
-        guard = guard & between(axis.name, [Affine()], [axis.extent])
-    return guard
-
-
-def points_of(region: Region, known: isl.Set) -> isl.Set:
-    """The points at which a region writes, as a condition on its axes and what is around."""
-    return known.intersect(condition(hull(region.axes) & region.guard))
-
-
-def element_names(rank: int) -> list[str]:
-    return [f"element.{k}" for k in range(rank)]
-
-
-def written(region: Region, known: isl.Set) -> isl.Set:
-    """The elements that a region writes, as a condition on `element_names`."""
-    equal = [
-        Constraint(Affine.symbol(name) - index, True)
-        for name, index in zip(element_names(len(region.indices)), region.indices, strict=True)
-    ]
-    held = points_of(region, known).intersect(condition(Guard.of(*equal)))
-    return exists(held, [axis.name for axis in region.axes])
-
-
-def read(region: Region, array: str, known: isl.Set) -> isl.Set | None:
-    """The elements of an array that a region reads, or None where it reads none."""
-    found: isl.Set | None = None
-    for item in bound_loads(region.value):
-        if item.load.array != array:
-            continue
-        equal = [
-            Constraint(Affine.symbol(name) - index, True)
-            for name, index in zip(element_names(len(item.load.indices)), item.load.indices, strict=True)
-        ]
-        held = points_of(region, known).intersect(condition(item.guard & Guard.of(*equal)))
-        held = exists(held, [axis.name for axis in (*region.axes, *item.axes)])
-        found = held if found is None else found.union(held)
-    return found
 
 
 def is_copy(value: Expression) -> bool:
@@ -252,7 +209,3 @@ def _without_left(node: Apply, function: str, constant: Expression, other: Expre
     if function not in ("add", "multiply", "maximum", "minimum", "and", "or", "xor"):
         return node
     return other if constant.value == identity_constant(function, dtype).value else node
-
-
-def arrays_read(region: Region) -> frozenset[str]:
-    return frozenset(load.array for load in loads(region.value))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from .composition import Composition, arrays_of
+from .composition import Composition
 from .domains import nominal, size_context
 from .expansion import Expanded, Expansion, expand, find_expansions
 from .ir import Array, Assign, Program, Role
 from .naming import assigns, plain_names, with_unique_ivs
 from .planning import Planned, plan
 from .region_building import RegionBuilder
+from .region_facts import RegionFacts
 from .regions import RegionProgram, RegionStep
 
 LARGEST_EXPANSION = 4
@@ -41,7 +42,7 @@ def split_into_regions(program: Program) -> RegionProgram:
     made = _Splitting(prepared, kept).run()
     reserved = frozenset(size.name for size in program.sizes) | {array.name for array in made.arrays}
     body = plain_names(made.steps, originals, reserved)
-    used = arrays_of(body) | kept
+    used = RegionFacts().arrays_of(body) | kept
     left = tuple(a for a in made.arrays if a.role is Role.PARAMETER or a.name in used)
     return RegionProgram(program, left, body, results, returned)
 
@@ -118,7 +119,7 @@ class _Splitting:
 
     def too_large(self, made: _Split, expanded: Expanded) -> list[str]:
         largest = max((_nominal_points(array) for array in self.program.arrays), default=1)
-        used = arrays_of(made.steps)
+        used = RegionFacts().arrays_of(made.steps)
         return [
             array.name
             for array in made.arrays
