@@ -6,7 +6,7 @@ are disjoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import prod
 
@@ -20,9 +20,17 @@ from .statistics import Statistics
 
 
 def boxes(
-    grammar: Grammar, pool: Pool, level: int, likely: Likely | None, statistics: Statistics
+    grammar: Grammar,
+    pool: Pool,
+    level: int,
+    likely: Likely | None,
+    statistics: Statistics,
+    tick: Callable[[], None] | None = None,
 ) -> list[Box]:
-    """The boxes of a level, small ones first; `likely` leaves signatures out for this time."""
+    """The boxes of a level, small ones first; `likely` leaves signatures out for this time.
+
+    `tick` is called now and then; what it raises ends the enumeration.
+    """
     found: list[Box] = []
     for arity in grammar.arities:
         if arity == 0:
@@ -31,6 +39,8 @@ def boxes(
             continue
         for levels in compositions(level - 1, arity):
             for operands in operand_types([pool.types_at(n) for n in levels]):
+                if tick is not None:
+                    tick()
                 drawn = grammar.over(operands, likely)
                 counts = [pool.count(type, n) for type, n in zip(operands, levels, strict=True)]
                 refused = drawn.refused * prod(counts)

@@ -43,6 +43,7 @@ class Grammar:
         self._checks = checks
         self._hints = hints
         self._known: dict[tuple[int, tuple[int, ...]], Drawn] = {}
+        self._views: dict[Likely | None, dict[tuple[int, ...], Drawn]] = {}
         self._by_arity: dict[int, list[tuple[int, OpDefinition]]] = {}
         for number, definition in enumerate(dialect.definitions):
             if definition.search:
@@ -56,6 +57,15 @@ class Grammar:
     def over(self, operands: tuple[TensorType, ...], likely: Likely | None = None) -> Drawn:
         """Every signature with these operand types, or those that are likely."""
         numbers = tuple(self._checks.number(type) for type in operands)
+        view = self._views.setdefault(likely, {})
+        drawn = view.get(numbers)
+        if drawn is None:
+            drawn = view[numbers] = self._collect(operands, numbers, likely)
+        return drawn
+
+    def _collect(
+        self, operands: tuple[TensorType, ...], numbers: tuple[int, ...], likely: Likely | None
+    ) -> Drawn:
         found: list[Signature] = []
         refused = 0
         for place, definition in self._by_arity.get(len(operands), ()):
@@ -64,8 +74,7 @@ class Grammar:
             key = (place, numbers)
             drawn = self._known.get(key)
             if drawn is None:
-                drawn = self._derive(definition, operands)
-                self._known[key] = drawn
+                drawn = self._known[key] = self._derive(definition, operands)
             refused += drawn.refused
             if drawn.signatures:
                 found += (s for s in drawn.signatures if likely is None or likely.signature(s))

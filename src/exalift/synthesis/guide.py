@@ -28,6 +28,7 @@ from .static_checks import Signature
 
 _ALWAYS = frozenset({"broadcast", "reordered"})
 """Movements that most graphs need, whatever the region looks like."""
+_ONE = Affine.of(1)
 _KINDS = frozenset({"cast", "index", "guard"})
 _EVIDENCE = 8
 _NEVER = 1 << 60
@@ -74,9 +75,9 @@ def features(formula: Formula) -> frozenset[str]:
 
     `reordered` (axes in another order), `broadcast` (an axis that a load does not use), `diagonal` (an
     axis twice), `shifted`, `reversed`, `strided`, `divided` (floor division), `mixed` (two axes in one
-    subscript), `fixed` (a subscript without axes).
+    subscript), `fixed` (a subscript without axes), `unit` (an axis of one element).
     """
-    found: set[str] = set()
+    found: set[str] = {"unit" for axis in formula.axes if axis.extent == _ONE}
     axes = [axis.name for axis in formula.axes]
     for node in nodes(formula.body):
         if isinstance(node, Reduce):
@@ -123,17 +124,21 @@ def _subscript(index: Affine, used: list[str]) -> set[str]:
     if not used:
         return {"fixed"}
     found: set[str] = set()
-    if any(isinstance(atom, FloorDiv) for atom, _ in index.terms):
-        found.add("divided")
+    shifted = index.constant != 0
+    backwards = False
+    for atom, coefficient in index.terms:
+        if isinstance(atom, FloorDiv):
+            found.add("divided")
+        elif atom in used:
+            backwards |= coefficient < 0
+            if abs(coefficient) > 1:
+                found.add("strided")
+        else:
+            shifted = True
+    if backwards:
+        found.add("reversed")
+    elif shifted:
+        found.add("shifted")
     if len(used) > 1:
         found.add("mixed")
-    coefficients = [index.coefficient(name) for name in used]
-    if any(coefficient < 0 for coefficient in coefficients):
-        found.add("reversed")
-    elif index - sum((Affine.symbol(n) * c for n, c in zip(used, coefficients, strict=True)), Affine()) != (
-        Affine()
-    ):
-        found.add("shifted")
-    if any(abs(coefficient) > 1 for coefficient in coefficients):
-        found.add("strided")
     return found

@@ -28,6 +28,7 @@ Progress = Callable[[int, int, float], None]
 _HITS = 1024
 _CHEAPEST = 16
 _SOLUTIONS = 256
+_TELL_S = 0.05
 _GRACE = 2_000_000
 """Candidates that are still looked at, after a first solution, for a cheaper one of the same level."""
 
@@ -45,7 +46,7 @@ class SearchOptions:
     """Bounds of one search.
 
     budget_s: wall-clock seconds. max_level: the most ops that are drawn (what is met in the middle
-    comes on top). max_candidates: how many may be drawn. max_bytes: memory of the bank, after which
+    comes on top). max_candidates: how many may be evaluated. max_bytes: memory of the bank, after which
     nothing more is kept. progress is told (level, candidates so far, seconds). accept decides whether
     a graph of the goal's value is a solution (see `equivalence.confirm`); the search goes on where it
     does not. guide orders the signatures. reuse: whether the goal, and what is missing to it, is looked
@@ -123,6 +124,7 @@ class _Search:
             frontier = [entry for type in bank.types for entry in bank.entries(type)]
         self.frontier = frontier
         self.bytes = bank.bytes
+        self.told = 0.0
         self.found: dict[Node, None] = {}
         self.rejected: set[Node] = set()
 
@@ -177,7 +179,14 @@ class _Search:
         if node is not None:
             return node
         sweep.level += 1
-        sweep.drawn = boxes(self.grammar, sweep.pool, sweep.level, sweep.likely, self.statistics)
+        sweep.drawn = boxes(
+            self.grammar,
+            sweep.pool,
+            sweep.level,
+            sweep.likely,
+            self.statistics,
+            lambda: self.count(sweep, 0),
+        )
         self.look(sweep)
         return self.choose()
 
@@ -256,7 +265,8 @@ class _Search:
         self.statistics.enumerated += candidates
         self.statistics.evaluated += candidates
         seconds = time.monotonic() - self.started
-        if self.options.progress is not None:
+        if self.options.progress is not None and seconds >= self.told + _TELL_S:
+            self.told = seconds
             self.options.progress(sweep.level, self.statistics.enumerated, seconds)
-        if seconds > self.options.budget_s or self.statistics.enumerated > self.options.max_candidates:
+        if seconds > self.options.budget_s or self.statistics.evaluated > self.options.max_candidates:
             raise _Exhausted
