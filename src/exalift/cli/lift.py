@@ -1,7 +1,7 @@
 """Lift the loops of a C or affine MLIR function to a tensor program.
 
 The module goes to OUT, or to stdout; what was found goes to stderr. Without -f every function of the
-file is lifted, and OUT then gets the function's name before its suffix where there are several.
+file that can be lifted is, into one module, and the report is an array where there are several.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from exalift.base import Diagnostic, RefusedError, write_atomically
 from exalift.pipeline import (
     Lifted,
     Options,
-    Source,
     lift_all,
     lift_program,
+    module_of,
     read_source,
     refusal_report,
     report_of,
@@ -26,13 +27,10 @@ from exalift.pipeline import (
 )
 
 from .console import message_console, say
-from .options import add_search_options, add_source_options, sizes_of, with_infix
+from .options import add_search_options, add_source_options, sizes_of
 from .progress import search_progress
 from .refusals import render_diagnostics
 from .summary import summarise
-
-# MLIR's own mark between the parts of a split file.
-SEPARATOR = "// -----\n"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -65,54 +63,38 @@ def run(arguments: argparse.Namespace) -> int:
                 lifted = (lift_program(source, program, options),)
         except RefusedError as refusal:
             diagnostics = refusal.diagnostics
-    _write_modules(lifted, arguments.output)
-    _tell(lifted, arguments)
-    if diagnostics:
-        print(render_diagnostics(diagnostics), file=sys.stderr)
+    if lifted:
+        _write_module(module_of(lifted), arguments.output)
+    _tell(lifted, diagnostics, arguments)
     if arguments.report is not None:
-        _write_reports(source, lifted, diagnostics, arguments, time.monotonic() - started)
+        reports = [report_of(one) for one in lifted]
+        if not lifted:
+            name = arguments.function or Path(source.filename).stem
+            seconds = time.monotonic() - started
+            reports = [refusal_report(name, arguments.target, diagnostics, seconds)]
+        write_atomically(arguments.report, to_json(reports))
     return 0 if lifted else 1
 
 
-def _write_modules(lifted: Sequence[Lifted], output: Path | None) -> None:
-    """Everything is printed before anything is written, so that a failure leaves old files alone."""
-    texts = {one.function: one.text() for one in lifted}
+def _write_module(text: str, output: Path | None) -> None:
     if output is None:
-        sys.stdout.write(SEPARATOR.join(texts.values()))
+        sys.stdout.write(text)
         sys.stdout.flush()
-        return
-    for name, text in texts.items():
-        write_atomically(output if len(texts) == 1 else with_infix(output, name), text)
+    else:
+        write_atomically(output, text)
 
 
-def _tell(lifted: Sequence[Lifted], arguments: argparse.Namespace) -> None:
+def _tell(lifted: Sequence[Lifted], diagnostics: Sequence[Diagnostic], arguments: argparse.Namespace) -> None:
+    """The summaries, then why functions are missing: an error where all are, else a warning."""
     console = message_console(arguments.quiet)
     for one in lifted:
         say(console, summarise(one))
         if one.notes:
             say(console, render_diagnostics(one.notes))
-    if arguments.output is not None:
-        paths = [
-            arguments.output if len(lifted) == 1 else with_infix(arguments.output, one.function)
-            for one in lifted
-        ]
-        for path in paths:
-            say(console, f"wrote {path}")
-
-
-def _write_reports(
-    source: Source,
-    lifted: Sequence[Lifted],
-    diagnostics: Sequence[Diagnostic],
-    arguments: argparse.Namespace,
-    seconds: float,
-) -> None:
-    """One report a lifted function; where everything was refused, one that says so."""
-    path: Path = arguments.report
-    for one in lifted:
-        target = path if len(lifted) == 1 else with_infix(path, one.function)
-        write_atomically(target, to_json(report_of(one)))
-    if not lifted:
-        name = arguments.function or Path(source.filename).stem
-        report = refusal_report(name, arguments.target, diagnostics, seconds)
-        write_atomically(path, to_json(report))
+    if diagnostics and not lifted:
+        print(render_diagnostics(diagnostics), file=sys.stderr)
+    elif diagnostics:
+        say(console, "functions that are not lifted:")
+        say(console, render_diagnostics([replace(d, severity="warning") for d in diagnostics]))
+    if lifted and arguments.output is not None:
+        say(console, f"wrote {arguments.output}")

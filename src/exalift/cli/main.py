@@ -50,7 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"; did you mean {close[0]}?" if close else f"; commands: {', '.join(COMMANDS)}"
         error(f"no command {name!r}{hint}")
         return WRONG_USAGE
-    command = cast(Command, importlib.import_module(f"exalift.cli.{name}"))
+    try:
+        command = cast(Command, importlib.import_module(f"exalift.cli.{name}"))
+    except ImportError as problem:
+        if "--debug" in words:
+            raise
+        error(f"exalift is not installed as a whole: {problem} (--debug shows where)")
+        return FAILED
     parser = argparse.ArgumentParser(prog=f"exalift {name}", description=command.__doc__)
     command.add_options(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 _ASSIGNMENT = re.compile(r"\A([A-Za-z_][A-Za-z0-9_]*)=(-?[0-9]+)\Z")
 _DEFINE = re.compile(r"\A[A-Za-z_][A-Za-z0-9_]*(\([^)]*\))?(=.*)?\Z", re.DOTALL)
@@ -100,8 +99,3 @@ def add_search_options(parser: argparse.ArgumentParser, budget: float = 60.0) ->
 def sizes_of(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
     """The sizes as a mapping; the last of a name wins, as with -D."""
     return dict(pairs)
-
-
-def with_infix(path: Path, name: str) -> Path:
-    """`out.mlir` as `out.NAME.mlir`, for files of which there is one a function."""
-    return path.with_name(f"{path.stem}.{name}{path.suffix}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -15,7 +15,7 @@ ShowProgress = Callable[[RegionProgress], None]
 
 
 @contextmanager
-def search_progress(what: str, quiet: bool) -> Iterator[ShowProgress | None]:
+def search_progress(what: str, quiet: bool) -> Generator[ShowProgress | None]:
     """Something to tell progress to, or None where nobody is looking."""
     if quiet or not sys.stderr.isatty():
         yield None

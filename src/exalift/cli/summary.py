@@ -26,6 +26,8 @@ def summarise(lifted: Lifted) -> str:
     if loops:
         rows.append("  loops that stay:")
         rows += [f"    {_loop(loop)}" for loop in loops]
+    rows.append(f"  {lifted.verdict.reason}")
+    rows += [f"  assuming that {assumption}" for assumption in lifted.verdict.assumptions]
     arguments = ", ".join(f"{v.name}: {_type(v.dtype.value, v.shape)}" for v in lifted.arguments)
     results = ", ".join(f"{v.name}: {_type(v.dtype.value, v.shape)}" for v in lifted.results)
     rows.append(f"  ({arguments}) -> ({results})")

@@ -4,6 +4,7 @@ from .benching import Bench, BenchOptions, Row, bench
 from .checking import Check, ResultCheck, check
 from .lifted import Counters, Lifted, LiftedRegion, ResidualLoop, Value
 from .lifting import DIALECTS, Options, lift, lift_all, lift_program
+from .modules import module_of
 from .report import Report, refusal_report, report_of, to_json
 from .running import made_inputs, read_inputs, run_lifted, write_results
 from .source import Language, Source, read_source
@@ -33,6 +34,7 @@ __all__ = [
     "lift_all",
     "lift_program",
     "made_inputs",
+    "module_of",
     "read_inputs",
     "read_source",
     "read_suite",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from exalift.base import Diagnostic
@@ -104,8 +104,9 @@ def refusal_report(function: str, target: str, diagnostics: Iterable[Diagnostic]
     )
 
 
-def to_json(report: Report) -> str:
-    return json.dumps(report, indent=2) + "\n"
+def to_json(reports: Sequence[Report]) -> str:
+    """A report as JSON, or an array of them where there are several."""
+    return json.dumps(reports[0] if len(reports) == 1 else list(reports), indent=2) + "\n"
 
 
 def _argument(value: Value) -> ArgumentReport:

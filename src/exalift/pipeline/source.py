@@ -10,7 +10,7 @@ from typing import Literal
 from exalift.affine import Program
 from exalift.base import Diagnostic, RefusedError, UsageError
 from exalift.frontend.c import parse_c, parse_c_all
-from exalift.frontend.mlir import parse_mlir
+from exalift.frontend.mlir import parse_mlir, parse_mlir_all
 
 Language = Literal["c", "mlir"]
 
@@ -56,7 +56,7 @@ class Source:
                 defines=self.defines,
             )
             return Parsed(programs, diagnostics)
-        return Parsed(parse_mlir(self.text, self.filename))
+        return Parsed(*parse_mlir_all(self.text, self.filename))
 
     def parse_only(self, function: str | None) -> Program:
         """The named function, or the only one that is accepted.
