@@ -222,7 +222,7 @@ def test_formulas_evaluate_to_terms(algebra):
     n, i = Affine.symbol("N"), Affine.symbol("i")
     total = Reduce("add", (Axis("i", n),), Load("x", (i,), F), F)
     whole = evaluate(Formula((), total), {"x": x}, {"N": 3}, algebra)
-    back = algebra.apply("add", (x[2], algebra.apply("add", (x[1], x[0]), F, F)), F, F)
+    back = algebra.apply("add", (x[2, ...], algebra.apply("add", (x[1, ...], x[0, ...]), F, F)), F, F)
     assert algebra.equal(whole, back, F)
 
 

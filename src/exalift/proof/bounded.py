@@ -56,14 +56,18 @@ class BoundedOutcome:
     covered: bool = True
 
 
-def prove_bounded(pair: Pair, small: SmallSizes, deadline: float) -> BoundedOutcome:
+def prove_bounded(
+    pair: Pair, small: SmallSizes, deadline: float, enough: float = float("inf")
+) -> BoundedOutcome:
     """Decide equality at the tuples in order, until one refutes or the deadline passes.
 
+    `enough`: when to stop, once the tuples that cover all pairs are decided.
     Raises UsageError for an op without a formula.
     """
     outcome = BoundedOutcome()
     for position, sizes in enumerate(small.tuples):
-        if time.monotonic() > deadline or len(outcome.undecided) >= _MOST_UNDECIDED:
+        until = deadline if position < small.covering else min(deadline, enough)
+        if time.monotonic() > until or len(outcome.undecided) >= _MOST_UNDECIDED:
             outcome.finished, outcome.covered = False, position >= small.covering
             break
         try:
@@ -75,7 +79,10 @@ def prove_bounded(pair: Pair, small: SmallSizes, deadline: float) -> BoundedOutc
             outcome.ill_formed = str(error)
             break
         except (TermLimit, OutOfTime) as limit:
-            reason = str(limit) or "out of time"
+            if time.monotonic() > deadline:
+                outcome.finished, outcome.covered = False, position >= small.covering
+                break
+            reason = str(limit)
         if outcome.counterexample is not None:
             break
         if reason:

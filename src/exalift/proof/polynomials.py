@@ -68,8 +68,13 @@ class Polynomial:
         return self.terms[min(self.terms)] if self.terms else 0
 
 
+def simple(value: Coefficient) -> Coefficient:
+    """The same number as an int where it is whole, since ints are much faster than fractions."""
+    return value.numerator if value.denominator == 1 else value
+
+
 def constant(value: Coefficient, ring: int) -> Polynomial:
-    reduced = value % (1 << ring) if ring else value
+    reduced = value % (1 << ring) if ring else simple(value)
     return Polynomial(ring, {(): reduced} if reduced else {})
 
 
@@ -90,7 +95,7 @@ def _reduced(ring: int, terms: Mapping[Monomial, Coefficient]) -> Polynomial:
     if ring:
         modulus = 1 << ring
         return Polynomial(ring, {m: r for m, c in terms.items() if (r := c % modulus)})
-    return Polynomial(ring, {m: c for m, c in terms.items() if c})
+    return Polynomial(ring, {m: simple(c) for m, c in terms.items() if c})
 
 
 def add(left: Polynomial, right: Polynomial) -> Polynomial:
@@ -102,7 +107,7 @@ def subtract(left: Polynomial, right: Polynomial) -> Polynomial:
 
 
 def scale(polynomial: Polynomial, factor: Coefficient) -> Polynomial:
-    return combine(polynomial.ring, ((polynomial, factor),))
+    return combine(polynomial.ring, ((polynomial, simple(factor)),))
 
 
 def complement(indicator: Polynomial) -> Polynomial:
@@ -110,23 +115,23 @@ def complement(indicator: Polynomial) -> Polynomial:
     return subtract(constant(1, indicator.ring), indicator)
 
 
-def join(left: Monomial, right: Monomial) -> Monomial:
-    """The product of two monomials; an indicator occurs once only."""
-    if not left:
-        return right
-    if not right:
-        return left
-    merged = sorted(left + right)
-    if not any(atom & 1 for atom in left) or not any(atom & 1 for atom in right):
-        return tuple(merged)
-    return tuple(a for k, a in enumerate(merged) if not (a & 1 and k and merged[k - 1] == a))
+def _with_flags(polynomial: Polynomial) -> list[tuple[Monomial, Coefficient, bool]]:
+    """Monomials, coefficients, and whether the monomial has indicators."""
+    return [(m, c, any([atom & 1 for atom in m])) for m, c in polynomial.terms.items()]
 
 
 def multiply(left: Polynomial, right: Polynomial) -> Polynomial:
+    """The product; an indicator occurs once only in a monomial."""
     terms: dict[Monomial, Coefficient] = {}
-    for first, a in left.terms.items():
-        for second, b in right.terms.items():
-            monomial = join(first, second)
+    others = _with_flags(right)
+    for first, a, flags in _with_flags(left):
+        for second, b, more in others:
+            merged = sorted(first + second) if first and second else first + second
+            if flags and more:
+                merged = [
+                    atom for k, atom in enumerate(merged) if not (atom & 1 and k and merged[k - 1] == atom)
+                ]
+            monomial = tuple(merged)
             terms[monomial] = terms.get(monomial, 0) + a * b
     return _reduced(left.ring, terms)
 

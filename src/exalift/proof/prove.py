@@ -16,10 +16,14 @@ from .sizes import SizeSpace, SmallSizes, sizes_for_tests, small_sizes
 from .tested import TestOutcome, run_tests
 from .verdict import Counterexample, Level, Sizes, Status, Verdict
 
-# Every size takes its lowest values, as many as this.
+# Every size takes its lowest values, as many as this; then more, if time allows, for a moment.
 _WIDTH = 3
+_WIDER = 5
+_WIDER_S = 1.0
 # The part of the budget that tests may take where a proof is asked for.
 _TEST_SHARE = 0.3
+# The part after which sizes that add no new pair are left out.
+_ENOUGH_SHARE = 0.4
 
 _REALS = "floating-point numbers are exact reals: rounding, overflow, NaN and divisions by zero are left out"
 _INTEGERS = "signed integers wrap, as the source's must not overflow"
@@ -71,11 +75,33 @@ def prove(
         if asked is Level.TESTED:
             return report.of_tests(tests)
         small = small_sizes(space, _WIDTH)
-        outcome = prove_bounded(pair, small, deadline)
+        outcome = prove_bounded(pair, small, deadline, start + budget_s * _ENOUGH_SHARE)
+        if outcome.finished and not outcome.undecided and small.complete:
+            small = _widen(pair, space, small, outcome, deadline)
     except UsageError as error:
         return report.verdict(Status.UNKNOWN, None, (), str(error))
     refuted = report.refutation(outcome.counterexample, outcome.ill_formed)
     return refuted if refuted is not None else report.of_proof(tests, small, outcome)
+
+
+def _widen(
+    pair: Pair, space: SizeSpace, small: SmallSizes, outcome: BoundedOutcome, deadline: float
+) -> SmallSizes:
+    """Go on to larger sizes for a moment; what stays undecided there is left out.
+
+    Gives the sizes that were all decided: larger ones where time sufficed, `small` otherwise.
+    """
+    until = min(deadline, time.monotonic() + _WIDER_S)
+    done = {tuple(sizes.values()) for sizes in outcome.sizes}
+    wider = small_sizes(space, _WIDER)
+    rest = [sizes for sizes in wider.tuples if tuple(sizes.values()) not in done]
+    more = prove_bounded(pair, SmallSizes(tuple(rest), 0, wider.bounds, wider.complete), until)
+    outcome.sizes += more.sizes
+    outcome.by_normal_form += more.by_normal_form
+    outcome.by_solver += more.by_solver
+    outcome.inadmissible += more.inadmissible
+    outcome.counterexample, outcome.ill_formed = more.counterexample, more.ill_formed
+    return wider if more.finished and wider.complete and not more.undecided else small
 
 
 def _known(source: Program, sizes: Mapping[str, int]) -> Mapping[str, int]:
@@ -84,6 +110,19 @@ def _known(source: Program, sizes: Mapping[str, int]) -> Mapping[str, int]:
         if name not in names:
             raise UsageError(f"{source.name} has no size {name!r}")
     return sizes
+
+
+def _extent(small: SmallSizes, outcome: BoundedOutcome) -> str:
+    """For which sizes it is proved, in words."""
+    if not small.bounds:
+        return "equal for all values"
+    count = len(outcome.sizes)
+    ranges = ", ".join(f"{name} {low}..{high}" for name, (low, high) in small.bounds.items())
+    if not outcome.finished or not small.complete:
+        return f"equal for all values at {count} tuples of sizes, which cover all pairs with {ranges}"
+    more = count + outcome.inadmissible - len(small.tuples)
+    beyond = f", and {more} beyond these" if more > 0 else ""
+    return f"equal for all values at {count} tuples of sizes: all with {ranges}{beyond}"
 
 
 class _Report:
@@ -145,13 +184,7 @@ class _Report:
                 why = "no small sizes satisfy the constraints"
             reason = f"not decided for all values: {why}"
             return self.verdict(Status.UNKNOWN, known.level, known.sizes, reason, witness=known.witness)
-        ranges = ", ".join(f"{n} {low}..{high}" for n, (low, high) in small.bounds.items())
-        count = len(outcome.sizes)
-        reason = f"equal for all values at {count} tuples of sizes" if ranges else "equal for all values"
-        if ranges and outcome.finished and small.complete:
-            reason += f", all with {ranges}"
-        elif ranges:
-            reason += f", which cover all pairs with {ranges}"
+        reason = _extent(small, outcome)
         witness = {
             "runs": tests.runs,
             "elements_by_normal_form": outcome.by_normal_form,

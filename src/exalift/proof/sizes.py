@@ -13,6 +13,7 @@ from exalift.affine import Program
 # Candidate tuples looked at before giving up on finding one that the constraints allow.
 _MOST_CANDIDATES = 8192
 _MOST_TUPLES = 4096
+_MOST_DISTINCT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +77,23 @@ class SizeSpace:
 
 
 def sizes_for_tests(space: SizeSpace) -> tuple[dict[str, int], ...]:
-    """A few tuples: the smallest, pairwise distinct ones in either order, odd ones, each smallest in turn."""
+    """A few tuples: pairwise distinct ones in either order, the smallest, odd ones, each smallest in turn.
+
+    Where sizes are so many that distinct ones would make loops long, they take turns in being equal.
+    """
     count, lowest = len(space.names), space.lowest
-    rising = tuple(max(low, 3 + k) for k, low in enumerate(lowest))
-    falling = tuple(max(low, 2 + count - k) for k, low in enumerate(lowest))
-    odd = tuple(max(low | 1, 5 + 2 * ((3 * k + 1) % max(1, count))) for k, low in enumerate(lowest))
+
+    def at_least(values: Iterable[int]) -> tuple[int, ...]:
+        return tuple(max(pair) for pair in zip(lowest, values, strict=True))
+
+    few = count <= _MOST_DISTINCT
+    rising = at_least(3 + k if few else 2 + k % 3 for k in range(count))
+    falling = at_least(2 + count - k if few else 4 - (k // 3 + k) % 3 for k in range(count))
     wanted = [rising, lowest, falling]
     wanted += [rising[:k] + lowest[k : k + 1] + rising[k + 1 :] for k in range(count)]
     wanted += [lowest[:k] + falling[k : k + 1] + lowest[k + 1 :] for k in range(count)]
-    wanted.append(odd)
+    if few:
+        wanted.append(at_least(5 + 2 * ((3 * k + 1) % max(1, count)) for k in range(count)))
     return _found(space, wanted)
 
 

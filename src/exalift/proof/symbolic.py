@@ -30,6 +30,8 @@ def _array(elements: Sequence[Element], shape: tuple[int, ...]) -> Values:
 
 def _map(function: Scalar, operands: Sequence[Values]) -> Values:
     """A function of single elements on arrays that broadcast together."""
+    if not any(operand.ndim for operand in operands):
+        return _boxed(function([operand.item() for operand in operands]))
     grids = np.broadcast_arrays(*operands)
     rows = zip(*(grid.ravel().tolist() for grid in grids), strict=True)
     return _array([function(row) for row in rows], grids[0].shape)

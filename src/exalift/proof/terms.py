@@ -30,6 +30,8 @@ from .polynomials import REAL, Coefficient, Monomial, Polynomial
 # Functions of truth values are tabulated up to this many of them.
 _MOST_INDICATORS = 4
 _LARGEST_EXPONENT = 16
+# A single product takes no longer than a fraction of a second, so that the clock is looked at in time.
+_MOST_AT_ONCE = 200_000
 
 
 class TermLimit(Exception):
@@ -116,7 +118,10 @@ class Terms:
         return poly.combine(terms[0].ring, [(term, 1) for term in terms])
 
     def multiply(self, left: Polynomial, right: Polynomial) -> Polynomial:
-        self._spend(len(left.terms) * len(right.terms))
+        count = len(left.terms) * len(right.terms)
+        if count > _MOST_AT_ONCE:
+            raise TermLimit(f"a product of {count} monomials")
+        self._spend(count)
         result = poly.multiply(left, right)
         return self._without_contradictions(result) if self._opposites else result
 
