@@ -117,7 +117,7 @@ def complement(indicator: Polynomial) -> Polynomial:
 
 def _with_flags(polynomial: Polynomial) -> list[tuple[Monomial, Coefficient, bool]]:
     """Monomials, coefficients, and whether the monomial has indicators."""
-    return [(m, c, any([atom & 1 for atom in m])) for m, c in polynomial.terms.items()]
+    return [(m, c, any(atom & 1 for atom in m)) for m, c in polynomial.terms.items()]
 
 
 def multiply(left: Polynomial, right: Polynomial) -> Polynomial:
