@@ -7,7 +7,7 @@ import pytest
 from toy_dialect import TOY
 
 from exalift.affine import Affine
-from exalift.affine.algebra import Machine, PrimeField
+from exalift.affine.algebra import Machine, PrimeField, Rational
 from exalift.base import DType, VerificationError
 from exalift.dialects import ArrayValue, ConstantValue, IndexScalar, Operation, TensorType
 from exalift.synthesis.bank import Bank
@@ -140,6 +140,12 @@ def test_large_integers_have_different_fingerprints() -> None:
     assert len(set(fingerprint(rows, DType.I64, False).tolist())) == len(rows)
     floats = np.array([[0.5], [1.5], [0.0], [-1.0]])
     assert len(set(fingerprint(floats, DType.F64, False).tolist())) == len(floats)
+
+
+def test_exact_rationals_are_refused() -> None:
+    bank = Bank(Environment({"N": 3, "M": 5}, Rational(), seed=7), TOY)
+    with pytest.raises(VerificationError, match="no fingerprint"):
+        bank.seed(A)
 
 
 def test_machine_numbers_serve_as_well() -> None:

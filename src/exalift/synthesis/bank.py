@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from exalift.affine.algebra import PrimeField
 from exalift.affine.algebra.protocol import Values
 from exalift.base import VerificationError
 from exalift.dialects import (
@@ -157,7 +158,7 @@ class Bank:
 
     def has_residues(self, type: TensorType) -> bool:
         """Whether values of the type are residues modulo 2^31 - 1."""
-        return type.dtype.is_float and self.environment.algebra.storage(type.dtype) == np.int64
+        return type.dtype.is_float and isinstance(self.environment.algebra, PrimeField)
 
     def grammar(self, hints: Hints) -> Grammar:
         """The dialect's signatures for some hints, kept for later searches with the same ones."""

@@ -48,12 +48,10 @@ class Points:
         """These points times those of inner axes."""
         return Points((*self.axes, *axes), self.sizes)
 
-    def index(self, expression: Load | IndexValue) -> Grid:
-        """The value of an `IndexValue` at every point."""
-        assert isinstance(expression, IndexValue)
-        return np.broadcast_to(
-            np.asarray(expression.index.evaluate(self.symbols), dtype=np.int64), (self.count,)
-        )
+    def index(self, expression: IndexValue) -> Grid:
+        """The value of an index at every point."""
+        value = np.asarray(expression.index.evaluate(self.symbols), dtype=np.int64)
+        return np.broadcast_to(value, (self.count,))
 
     def guard(self, guard: Guard) -> NDArray[np.bool_]:
         """Whether the guard holds at every point."""

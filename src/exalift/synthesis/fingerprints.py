@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exalift.affine.algebra.protocol import Values
-from exalift.base import DType
+from exalift.base import DType, VerificationError
 
 from . import compiled
 
@@ -32,7 +32,14 @@ def weights(count: int, seed: int = 0) -> Residues:
 
 
 def limbs(values: Values, dtype: DType) -> Residues:
-    """Values (n, count) that are not residues as small natural numbers (n, count * limbs), one to one."""
+    """Values (n, count) that are not residues as small natural numbers (n, count * limbs), one to one.
+
+    Raises VerificationError for values that are Python objects.
+    """
+    if values.dtype.kind == "O":
+        raise VerificationError(
+            "values of this algebra are no numbers of the machine: they have no fingerprint"
+        )
     if dtype is DType.I1:
         return values.astype(np.int64)
     if values.dtype.kind == "f":
