@@ -60,6 +60,10 @@ def test_a_refusal_shows_the_place() -> None:
         ("(" * (MAX_NESTING + 1), f"1:{MAX_NESTING + 1}: error: brackets are nested more than"),
         ("\n" + "{[(" * 5000, f"2:{MAX_NESTING + 1}: error: brackets are nested more than"),
         ("// " + " " * MAX_CHARACTERS, "characters, over"),
+        ("tuple<" * 5000, "brackets are nested more than"),
+        ("affine_map<(d0) -> (" + " + ".join(["d0"] * 50_000), "an expression has more than 1000 operators"),
+        ("affine_map<(d0) -> (" + "-" * 50_000, "an expression has more than 1000 operators"),
+        ("affine_map<(d0) -> (d0" + " mod 7" * 50_000, "an expression has more than 1000 operators"),
     ],
 )
 def test_what_is_no_module_is_refused(text: str, message: str) -> None:
@@ -314,10 +318,21 @@ def test_divisions_are_bounded() -> None:
     ]
     body = "\n".join([*lines, "memref.store %f, %x[%a20] : memref<?xf64>"])
     assert "nested too deeply" in refused_body(body)
+    many = " + ".join(f"d0 floordiv {k + 2}" for k in range(20))
+    body = f"%0 = affine.apply affine_map<(d0) -> ({many})>(%m)\nmemref.store %f, %x[%0] : memref<?xf64>"
+    assert "more than 8 divisions" in refused_body(body)
     lines = [f"%a{k + 1} = arith.addi %a{k}, %a{k} : index" for k in range(80)]
     assert "too large" in refused_body(
         "\n".join(["%a0 = arith.addi %m, %m : index", *lines, "memref.store %f, %x[%a80] : memref<?xf64>"])
     )
+
+
+def test_long_lists_are_taken() -> None:
+    """Only what nests or chains is dangerous; tables and many arguments are not."""
+    table = ", ".join(["-1.0"] * 3000)
+    text = f"module attributes {{t.a = dense<[{table}]> : tensor<3000xf64>}} {{\n"
+    text += f"func.func @f({', '.join(f'%x{k}: memref<1xf64>' for k in range(300))}) {{ return }}\n}}"
+    assert len(parse(text)[0].parameters) == 300
 
 
 def test_the_text_of_one_function() -> None:

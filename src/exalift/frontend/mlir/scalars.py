@@ -27,6 +27,7 @@ from .source import Unsupported
 MAX_CANDIDATES = 8
 MAX_DISJUNCTS = 8
 MAX_FLOORS = 6
+MAX_DIVISIONS = 8  # isl takes exponential time in their number
 MAX_COEFFICIENT = 1 << 48
 _INDEX_DTYPES = frozenset({DType.I32, DType.I64})
 
@@ -59,10 +60,13 @@ class Extremum:
         return len(self.candidates) == 1 or self.largest == largest
 
     def plus(self, other: Extremum) -> Extremum | None:
+        """None where minima and maxima mix. Raises Unsupported for too many divisions."""
         largest = self.largest if len(self.candidates) > 1 else other.largest
         if not self.fits(largest) or not other.fits(largest):
             return None
         sums = tuple(dict.fromkeys(a + b for a in self.candidates for b in other.candidates))
+        if any(_divisions(total) > MAX_DIVISIONS for total in sums):
+            raise Unsupported(f"an index with more than {MAX_DIVISIONS} divisions is not supported")
         return Extremum(sums, largest) if len(sums) <= MAX_CANDIDATES else None
 
     def times(self, factor: int) -> Extremum:
@@ -94,6 +98,12 @@ def _floors(affine: Affine) -> int:
     """How deep floor divisions are nested, which `MAX_FLOORS` bounds."""
     nested = [_floors(atom.numerator) for atom, _ in affine.terms if isinstance(atom, FloorDiv)]
     return 1 + max(nested) if nested else 0
+
+
+def _divisions(affine: Affine) -> int:
+    """How many floor divisions there are, nested ones included."""
+    divisions = [atom for atom, _ in affine.terms if isinstance(atom, FloorDiv)]
+    return sum(1 + _divisions(atom.numerator) for atom in divisions)
 
 
 @dataclass(frozen=True, slots=True)

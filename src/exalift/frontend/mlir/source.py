@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from exalift.base import Diagnostic, RefusedError, Span
 
@@ -15,14 +16,18 @@ MAX_CHARACTERS = 4_000_000
 MAX_NESTING = 100
 """Deeper brackets are refused: MLIR's parser recurses, and would end the process."""
 
+MAX_OPERATORS = 1_000
+"""Longer sums and products are refused for the same reason."""
+
 _BUFFER = "-"  # how MLIR calls the text that it parses from memory
 _POSITION = re.compile(r'"((?:[^"\\]|\\.)*)":(\d+):(\d+)')
 _NAMED = re.compile(r'^loc\("((?:[^"\\]|\\.)*)"[()]')
 _TOKEN = re.compile(r"[%@#!]?[\w.$-]+|.")
 _RESULT = re.compile(r"%([\w.$-]+)(?::\d+)?\s*=\s*$")
 _VALUE = re.compile(r"%([\w.$-]+)")
-_PLAIN = re.compile(r'[^"/(\[{}\])]+')
-_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"?')
+_MARKS = re.compile(
+    r'"(?:[^"\\\n]|\\.)*"?|//[^\n]*|->|>=|<=|=>|[()\[\]{}<>,+*-]|\b(?:floordiv|ceildiv|mod)\b'
+)
 _FUNCTION = re.compile(r"func\.func\b[^@\n]*@(?:([\w.$-]+)|\"([^\"]*)\")")
 _BETWEEN = re.compile(r"\s*(?:->[^\n@]*?)?\s*(attributes)?\s*")
 
@@ -90,16 +95,25 @@ class SourceText:
         return written.group(1) if written else None
 
     def check_size(self) -> None:
-        """Raise RefusedError for a text that is too long or nested too deeply to be parsed safely."""
+        """Raise RefusedError for a text that is too long, or too deep to be parsed safely."""
         if len(self.text) > MAX_CHARACTERS:
             raise self._refused(f"the file has {len(self.text)} characters, over {MAX_CHARACTERS}", 0)
         if "\0" in self.text:
             raise self._refused("a NUL character: this is not MLIR text", self.text.index("\0"))
-        depth = 0
-        for offset, bracket in _brackets(self.text):
-            depth += 1 if bracket in "([{" else -1
-            if depth > MAX_NESTING:
+        counts = [0]  # of arithmetic operators in the expression that is open, at each depth
+        for offset, mark in _marks(self.text):
+            if mark in "([{<":
+                counts.append(0)
+            elif mark in ")]}>":
+                counts[-1:] = [] if len(counts) > 1 else [0]
+            elif mark == ",":
+                counts[-1] = 0
+            else:
+                counts[-1] += 1
+            if len(counts) > MAX_NESTING + 1:
                 raise self._refused(f"brackets are nested more than {MAX_NESTING} deep", offset)
+            if counts[-1] > MAX_OPERATORS:
+                raise self._refused(f"an expression has more than {MAX_OPERATORS} operators", offset)
 
     def _refused(self, message: str, offset: int) -> RefusedError:
         line = self.text.count("\n", 0, offset) + 1
@@ -120,25 +134,14 @@ class SourceText:
         return "".join([*pieces, self.text[position:]])
 
 
-def _brackets(text: str) -> list[tuple[int, str]]:
-    """Every bracket outside strings and comments, with its offset."""
-    found: list[tuple[int, str]] = []
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if character == '"':
-            match = _STRING.match(text, position)
-            position = match.end() if match else position + 1
-        elif text.startswith("//", position):
-            end = text.find("\n", position)
-            position = len(text) if end < 0 else end
-        elif character in "([{}])":
-            found.append((position, character))
-            position += 1
-        else:
-            match = _PLAIN.match(text, position)
-            position = match.end() if match else position + 1
-    return found
+def _marks(text: str) -> list[tuple[int, str]]:
+    """Brackets, commas and arithmetic operators outside strings and comments, with their offsets."""
+    found = _MARKS.finditer(text)
+    return [
+        (mark.start(), mark.group())
+        for mark in found
+        if mark.group() not in ("->", ">=", "<=", "=>") and mark.group()[0] not in '"/'
+    ]
 
 
 def _functions(text: str) -> list[tuple[int, int, str]]:
@@ -147,13 +150,13 @@ def _functions(text: str) -> list[tuple[int, int, str]]:
     After the name come groups in brackets: parameters, results, attributes if that word announces
     them, and the body, which is the first other group in braces.
     """
-    brackets = _brackets(text)
+    brackets = [(offset, mark) for offset, mark in _marks(text) if mark in "([{}])"]
     found: list[tuple[int, int, str]] = []
     for header in _FUNCTION.finditer(text):
         if found and header.start() < found[-1][1]:
             continue
         depth, ended, announced = 0, header.end(), False
-        for offset, bracket in brackets[bisect_left(brackets, (header.end(), "")) :]:
+        for offset, bracket in islice(brackets, bisect_left(brackets, (header.end(), "")), None):
             if bracket in "([{" and not depth:
                 between = _BETWEEN.fullmatch(text[ended:offset])
                 if between is None:  # something else follows: this was a declaration
