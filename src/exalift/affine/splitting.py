@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from .absorption import Absorption
 from .composition import Composition
 from .domains import nominal, size_context
 from .expansion import Expanded, Expansion, expand, find_expansions
@@ -115,7 +116,8 @@ class _Splitting:
         sizes = frozenset(size.name for size in planned.program.sizes)
         known = size_context(planned.program)
         steps = RegionBuilder(arrays, sizes, known, planned.reasons).steps(planned.plans)
-        return _Split(Composition(known, self.kept, inlined).run(steps), planned.program.arrays)
+        steps = Composition(known, self.kept, inlined).run(steps)
+        return _Split(Absorption(sizes, RegionFacts()).run(steps, known), planned.program.arrays)
 
     def too_large(self, made: _Split, expanded: Expanded) -> list[str]:
         largest = max((_nominal_points(array) for array in self.program.arrays), default=1)
