@@ -155,12 +155,8 @@ class Absorption:
 
         def change(node: Expression) -> Expression:
             match node:
-                case Apply(function, (Reduce() as reduce, term)) | Apply(
-                    function, (term, Reduce() as reduce)
-                ):
-                    if reduce.function == function and not has_reduction(term):
-                        return self._absorbed(node, reduce, term, points)
-                    return node
+                case Apply(_, (Reduce() as reduce, term)) | Apply(_, (term, Reduce() as reduce)):
+                    return self._absorbed(node, reduce, term, points)
                 case _:
                     return node
 
@@ -168,6 +164,8 @@ class Absorption:
         return region if value is region.value else replace(region, value=value)
 
     def _absorbed(self, node: Apply, reduce: Reduce, term: Expression, points: isl.Set) -> Expression:
+        if reduce.function != node.function or has_reduction(term):
+            return node
         names = [axis.name for axis in reduce.axes]
         point = match(reduce.body, term, names)
         if point is None:

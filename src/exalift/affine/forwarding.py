@@ -192,8 +192,9 @@ def _cast_constant(node: Cast, constants: list[Constant]) -> Expression:
     """A number that every type has, in the type that it is cast to."""
     operand = node.operand
     assert isinstance(operand, Constant)
-    if operand.value in (0, 1) and node.dtype.bits > 1:
-        made = Constant(int(operand.value), node.dtype)
+    widens = operand.dtype.is_float and node.dtype.is_float and operand.dtype.bits <= node.dtype.bits
+    if widens or (operand.value in (0, 1) and node.dtype.bits > 1):
+        made = Constant(operand.value if widens else int(operand.value), node.dtype)
         constants.append(made)
         return made
     return node
