@@ -88,6 +88,7 @@ def every_node() -> Program:
         body=body,
         returns=scalar("t"),
         by_value=frozenset({"alpha"}),
+        globals=frozenset({"m", "B"}),
         assumptions=("no NaN reaches minimum",),
         constraints=Guard.of(Constraint(M - N)),
         span=Span("k.c", 1, 1, 9, 2),

@@ -161,6 +161,7 @@ RIGHT = program()
         (replace(RIGHT, parameters=("n", "s", "x", "k", "k")), "listed twice"),
         (replace(RIGHT, by_value=frozenset({"x"})), "'x' is passed by value"),
         (replace(RIGHT, by_value=frozenset({"t"})), "'t' is passed by value"),
+        (replace(RIGHT, globals=frozenset({"x", "t"})), "'t' is a file-scope variable but"),
         (replace(RIGHT, arrays=(*RIGHT.arrays, Array("u", F64, (ROW,), Role.LOCAL))), "names 'i'"),
         (replace(RIGHT, constraints=Guard.of(Constraint(ROW))), "names 'i'"),
         (replace(RIGHT, returns=X), "names 'i'"),

@@ -67,7 +67,8 @@ def print_program(program: Program, *, spans: bool = False) -> str:
         lines.append(f"// where {program.constraints}")
     sizes = {size.name: size for size in program.sizes}
     listed = [
-        _size(sizes[name]) if name in sizes else _parameter(arrays[name], program.by_value)
+        ("global " if name in program.globals else "")
+        + (_size(sizes[name]) if name in sizes else _parameter(arrays[name], program.by_value))
         for name in program.parameters
     ]
     returned = "void" if program.returns is None else str(program.returns.dtype)

@@ -131,6 +131,8 @@ def _check_parameters(program: Program) -> None:
     for name in sorted(program.by_value):
         if name not in scalars:
             _fail(span, f"{name!r} is passed by value but is not a parameter of rank 0")
+    for name in sorted(program.globals - set(program.parameters)):
+        _fail(span, f"{name!r} is a file-scope variable but is not listed as a parameter")
 
 
 def _check_statements(body: tuple[Statement, ...], scope: _Scope) -> None:

@@ -30,7 +30,8 @@ TERMINATORS = ("affine.yield", "scf.yield", "func.return")
 
 
 def read_function(text: str, name: str) -> Function:
-    return next(f for f in read_functions(SourceText(text, "m.mlir"), name) if f.name == name)
+    functions, _ = read_functions(SourceText(text, "m.mlir"), name)
+    return next(f for f in functions if f.name == name)
 
 
 def run(function: Function, arguments: Sequence[object]) -> tuple[object, ...]:

@@ -15,8 +15,7 @@ __all__ = ["parse_mlir", "parse_mlir_all"]
 def parse_mlir(text: str, filename: str, *, function: str | None = None) -> tuple[Program, ...]:
     """The named function of a module, or every one that can be taken, as affine programs.
 
-    Modules are as Polygeist's `cgeist` prints them. With `function`, the rest of the file need not be
-    of dialects that are known.
+    Modules are as Polygeist's `cgeist` prints them; other functions need not be of dialects that are known.
 
     Integer parameters that reach bounds or subscripts become sizes; other scalar parameters arrays of
     rank 0, passed by value. Dynamic extents of parameters become small affine ones that cover
@@ -44,15 +43,15 @@ def parse_mlir_all(text: str, filename: str) -> tuple[tuple[Program, ...], tuple
 
 
 def _parse(source: SourceText, function: str | None) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
-    functions = read_functions(source, function)
+    functions, unread = read_functions(source, function)
     defined = {found.name: found for found in functions if found.blocks}
     if function is not None and function not in defined:
         offer = ", ".join(defined) or "none"
         raise UsageError(f"{source.filename} has no function {function!r} with a body (it has: {offer})")
-    if not defined:
+    if not defined and not unread:
         return (), (Diagnostic("the module has no function with a body", source.span_at(1, 1)),)
     programs: list[Program] = []
-    diagnostics: list[Diagnostic] = []
+    diagnostics = list(unread)
     for found in defined.values() if function is None else [defined[function]]:
         try:
             programs.append(translate(found, frozenset(defined)))

@@ -40,24 +40,33 @@ _BINARY = {
 }
 
 
-def read_functions(source: SourceText, function: str | None) -> tuple[Function, ...]:
-    """All `func.func` of a text, in order, those of nested modules too.
+def read_functions(
+    source: SourceText, function: str | None
+) -> tuple[tuple[Function, ...], tuple[Diagnostic, ...]]:
+    """All `func.func` of a text, those of nested modules too, or the named one and perhaps others.
 
-    Where the whole does not parse (say, another function uses a dialect that is not registered) but
-    one function is asked for, that function is parsed alone.
-    Raises RefusedError for a text that is too long, too deep or wrong.
+    Where the whole does not parse (say, a function uses a dialect that is not registered), functions
+    are parsed one by one; what is wrong with those that still do not parse is told.
+    Raises RefusedError for a text that is too long or too deep, or of which no function parses.
     """
     source.check_size()
     try:
-        return _read(source, source.text)
+        return _read(source, source.text), ()
     except ir.MLIRError as error:
-        alone = None if function is None else source.with_one_function(function)
+        whole = _syntax_errors(source, error)
+    functions: list[Function] = []
+    diagnostics: list[Diagnostic] = []
+    for name in source.function_names() if function is None else [function]:
+        alone = source.with_one_function(name)
         if alone is None:
-            raise _syntax_error(source, error) from None
-    try:
-        return _read(source, alone)
-    except ir.MLIRError as error:
-        raise _syntax_error(source, error) from None
+            continue
+        try:
+            functions += _read(source, alone)
+        except ir.MLIRError as error:
+            diagnostics += _syntax_errors(source, error)
+    if not functions:
+        raise RefusedError(tuple(diagnostics) or whole)
+    return tuple(found for found in functions if found.blocks), tuple(diagnostics)
 
 
 def _read(source: SourceText, text: str) -> tuple[Function, ...]:
@@ -68,15 +77,15 @@ def _read(source: SourceText, text: str) -> tuple[Function, ...]:
         return _Reader(source).functions(module.operation)
 
 
-def _syntax_error(source: SourceText, error: ir.MLIRError) -> RefusedError:
+def _syntax_errors(source: SourceText, error: ir.MLIRError) -> tuple[Diagnostic, ...]:
     start = source.span_at(1, 1)
-    found: list[Diagnostic] = []
-    for diagnostic in error.error_diagnostics:
-        message = str(diagnostic.message).strip().replace("`", "'")
-        span = source.span(str(diagnostic.location), start)
-        hint = "name one function, to read that one alone" if message.startswith("Dialect") else ""
-        found.append(Diagnostic(message, span, hint))
-    return RefusedError(tuple(found) or (Diagnostic(str(error), start),))
+    found = tuple(
+        Diagnostic(
+            str(diagnostic.message).strip().replace("`", "'"), source.span(str(diagnostic.location), start)
+        )
+        for diagnostic in error.error_diagnostics
+    )
+    return found or (Diagnostic(str(error), start),)
 
 
 class _Reader:

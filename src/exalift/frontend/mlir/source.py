@@ -120,9 +120,17 @@ class SourceText:
         column = offset - self.text.rfind("\n", 0, offset)
         return RefusedError((Diagnostic(message, self.span_at(line, column)),))
 
+    @cached_property
+    def _functions(self) -> list[tuple[int, int, str]]:
+        return _functions(self.text)
+
+    def function_names(self) -> list[str]:
+        """The functions with a body, in order."""
+        return [name for _, _, name in self._functions]
+
     def with_one_function(self, name: str) -> str | None:
         """The text with every other function blanked, all places kept; None unless there is just one."""
-        functions = _functions(self.text)
+        functions = self._functions
         if [found for _, _, found in functions].count(name) != 1:
             return None
         pieces: list[str] = []
