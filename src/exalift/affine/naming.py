@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from .affine_expression import Affine
-from .expressions import Reduce
+from .expressions import Expression, Load, Reduce
 from .ir import Assign, If, Loop, Program, Statement
 from .regions import Region, RegionStep, SequentialLoop
-from .traversal import nodes, substitute
+from .traversal import nodes, rewrite, substitute
 
 
 def fresh_name(base: str, taken: set[str]) -> str:
@@ -96,6 +96,26 @@ def assigns(body: tuple[Statement, ...]) -> list[Assign]:
             case If(then=then, otherwise=otherwise):
                 pending += then + otherwise
     return found
+
+
+def renamed_arrays(steps: tuple[RegionStep, ...], names: Mapping[str, str]) -> tuple[RegionStep, ...]:
+    """The steps with arrays renamed."""
+
+    def change(node: Expression) -> Expression:
+        return (
+            replace(node, array=names[node.array]) if isinstance(node, Load) and node.array in names else node
+        )
+
+    def renamed(step: RegionStep) -> RegionStep:
+        match step:
+            case Region(array=array, value=value):
+                return replace(step, array=names.get(array, array), value=rewrite(value, change))
+            case SequentialLoop(body=body, reason=reason):
+                for old, new in names.items():
+                    reason = reason.replace(f"`{old}`", f"`{new}`")
+                return replace(step, body=tuple(renamed(inner) for inner in body), reason=reason)
+
+    return tuple(renamed(step) for step in steps)
 
 
 def plain_names(

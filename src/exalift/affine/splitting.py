@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .absorption import Absorption
 from .composition import Composition
 from .domains import nominal, size_context
 from .expansion import Expanded, Expansion, expand, find_expansions
+from .index_splitting import Split, deepest, find_splits, split
 from .ir import Array, Assign, Program, Role
-from .naming import assigns, plain_names, with_unique_ivs
+from .naming import assigns, fresh_name, plain_names, renamed_arrays, with_unique_ivs
 from .planning import Planned, plan
 from .region_building import RegionBuilder
 from .region_facts import RegionFacts
@@ -18,6 +20,8 @@ from .regions import RegionProgram, RegionStep
 
 LARGEST_EXPANSION = 4
 """How many times larger than the source's largest array an expanded array may be that stays."""
+MOST_STATEMENTS = 64
+"""A program of more statements than this has no loop cut in two any more."""
 
 
 def split_into_regions(program: Program) -> RegionProgram:
@@ -29,7 +33,6 @@ def split_into_regions(program: Program) -> RegionProgram:
     affine program splits: at worst all loops stay, around regions of single points.
     """
     prepared, returned = _with_returned_array(program)
-    prepared, originals = with_unique_ivs(prepared)
     results = tuple(
         (array.name, array.name)
         for array in program.arrays
@@ -41,11 +44,18 @@ def split_into_regions(program: Program) -> RegionProgram:
     if returned is not None:
         kept |= {returned}
     made = _Splitting(prepared, kept).run()
-    reserved = frozenset(size.name for size in program.sizes) | {array.name for array in made.arrays}
-    body = plain_names(made.steps, originals, reserved)
-    used = RegionFacts().arrays_of(body) | kept
-    left = tuple(a for a in made.arrays if a.role is Role.PARAMETER or a.name in used)
-    return RegionProgram(program, left, body, results, returned)
+    # Expansion in several steps left names behind that nobody needs to see.
+    taken = {size.name for size in program.sizes} | {
+        a.name for a in made.arrays if a.name not in made.origins
+    }
+    names = {
+        array.name: fresh_name(f"{made.origins[array.name]}_expanded", taken)
+        for array in made.arrays
+        if array.name in made.origins
+    }
+    arrays = tuple(replace(array, name=names.get(array.name, array.name)) for array in made.arrays)
+    body = plain_names(renamed_arrays(made.steps, names), made.originals, frozenset(taken))
+    return RegionProgram(program, arrays, body, results, returned)
 
 
 def _is_written(program: Program, array: Array) -> bool:
@@ -68,13 +78,27 @@ def _with_returned_array(program: Program) -> tuple[Program, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class _Split:
+    """Steps with unique induction variables, of which `originals` names those of the source, and
+    `origins` the arrays of the source that expanded ones stand for."""
+
     steps: tuple[RegionStep, ...]
     arrays: tuple[Array, ...]
+    originals: Mapping[str, str]
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A program on its way: expanded and cut so far, and planned."""
+
+    expanded: Expanded
+    planned: Planned
+    originals: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Splitting:
-    """The search for expansions around distribution; `program` has unique induction variables."""
+    """The search for expansions and cuts around distribution."""
 
     program: Program
     kept: frozenset[str]
@@ -82,53 +106,75 @@ class _Splitting:
     def run(self) -> _Split:
         rejected: set[Expansion] = set()
         while True:
-            expanded, planned = self.expanded(rejected)
-            made = self.composed(planned, frozenset())
-            large = self.too_large(made, expanded)
+            found = self.searched(rejected)
+            made = self.composed(found, frozenset())
+            large = self.too_large(made, found.expanded)
             if large:
-                made = self.composed(planned, frozenset(large))
-                large = self.too_large(made, expanded)
+                made = self.composed(found, frozenset(large))
+                large = self.too_large(made, found.expanded)
             if not large:
                 return made
-            rejected |= {expanded.history[name] for name in large}
+            more = {found.expanded.history[name] for name in large} - rejected
+            if not more:
+                return self.composed(self.start(), frozenset())
+            rejected |= more
 
-    def expanded(self, rejected: set[Expansion]) -> tuple[Expanded, Planned]:
-        """Expand as long as that takes statements out of loops."""
-        current = Expanded(self.program, {}, {}, {})
-        planned = plan(self.program)
+    def start(self) -> _Candidate:
+        program, originals = with_unique_ivs(self.program)
+        return _Candidate(Expanded(program, {}, {}, {}), plan(program), originals)
+
+    def searched(self, rejected: set[Expansion]) -> _Candidate:
+        """Expand and cut as long as that takes statements out of loops."""
+        current = self.start()
         refused = set(rejected)
-        progress = True
-        while progress:
-            progress = False
-            for expansion in find_expansions(planned):
-                if refused & set(expansion.single()):
-                    continue
-                trial = expand(current, planned, expansion)
-                better = plan(trial.program) if trial is not None else planned
-                if trial is not None and better.cost < planned.cost:
-                    current, planned, progress = trial, better, True
-                    break
-                refused |= set(expansion.single())
-        return current, planned
+        refused_cuts: set[Split] = set()
+        while True:
+            better = self.with_expansion(current, refused) or self.with_cut(current, refused_cuts)
+            if better is None:
+                return current
+            current = better
 
-    def composed(self, planned: Planned, inlined: frozenset[str]) -> _Split:
+    def with_expansion(self, current: _Candidate, refused: set[Expansion]) -> _Candidate | None:
+        for expansion in find_expansions(current.planned):
+            if refused & set(expansion.single()):
+                continue
+            expanded = expand(current.expanded, current.planned, expansion)
+            if expanded is not None:
+                planned = plan(expanded.program)
+                if planned.cost < current.planned.cost:
+                    return replace(current, expanded=expanded, planned=planned)
+            refused |= set(expansion.single())
+        return None
+
+    def with_cut(self, current: _Candidate, refused: set[Split]) -> _Candidate | None:
+        for cut in find_splits(current.planned):
+            if cut in refused or len(current.planned.leaves) > MOST_STATEMENTS:
+                continue
+            program, names = with_unique_ivs(split(current.expanded.program, cut))
+            planned = plan(program)
+            twice = {name for name, original in names.items() if original == cut.iv}
+            if deepest(planned, twice) < deepest(current.planned, {cut.iv}):
+                originals = {name: current.originals.get(old, old) for name, old in names.items()}
+                return _Candidate(replace(current.expanded, program=program), planned, originals)
+            refused.add(cut)
+        return None
+
+    def composed(self, found: _Candidate, inlined: frozenset[str]) -> _Split:
+        planned = found.planned
         arrays = {array.name: array for array in planned.program.arrays}
         sizes = frozenset(size.name for size in planned.program.sizes)
         known = size_context(planned.program)
         steps = RegionBuilder(arrays, sizes, known, planned.reasons).steps(planned.plans)
         steps = Composition(known, self.kept, inlined).run(steps)
-        return _Split(Absorption(sizes, RegionFacts()).run(steps, known), planned.program.arrays)
+        steps = Absorption(sizes, RegionFacts()).run(steps, known)
+        used = RegionFacts().arrays_of(steps) | self.kept
+        left = tuple(a for a in planned.program.arrays if a.role is Role.PARAMETER or a.name in used)
+        return _Split(steps, left, found.originals, found.expanded.origins)
 
     def too_large(self, made: _Split, expanded: Expanded) -> list[str]:
         largest = max((_nominal_points(array) for array in self.program.arrays), default=1)
-        used = RegionFacts().arrays_of(made.steps)
-        return [
-            array.name
-            for array in made.arrays
-            if array.name in expanded.history
-            and array.name in used
-            and _nominal_points(array) > LARGEST_EXPANSION * largest
-        ]
+        added = [array for array in made.arrays if array.name in expanded.history]
+        return [array.name for array in added if _nominal_points(array) > LARGEST_EXPANSION * largest]
 
 
 def _nominal_points(array: Array) -> int:
