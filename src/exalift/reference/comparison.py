@@ -63,12 +63,15 @@ def compare(
     *,
     allowed: float | None = None,
     scale: float = 0.0,
+    noise: NumericArray | None = None,
 ) -> Difference:
     """Compare two arrays of one shape element by element.
 
     allowed: replaces the `tolerance` by type and size.
     scale: the size of the numbers that the results were computed from, where results may cancel out:
         errors are then relative to it, if it is larger than what was expected.
+    noise: by how much each element moves where inputs move by rounding (an array like `expected`): a
+        difference is only wrong as far as it is larger. Its infinities excuse anything finite.
     A NaN equals a NaN, an infinity the same infinity. Integers must be equal. Raises ValueError where
     the shapes differ.
     """
@@ -90,7 +93,10 @@ def compare(
     relative = np.full(left.shape, inf)
     np.divide(apart, against, out=relative, where=finite & (against > 0))
     relative = np.where(same, 0.0, relative)
-    return _summary(apart, relative, limit)
+    beyond = relative > limit
+    if noise is not None:
+        beyond &= ~finite | (apart > limit * against + np.asarray(noise, np.float64))
+    return _summary(apart, relative, limit, beyond)
 
 
 def _compare_exact(expected: NumericArray, actual: NumericArray) -> Difference:
@@ -99,15 +105,17 @@ def _compare_exact(expected: NumericArray, actual: NumericArray) -> Difference:
     apart = np.where(expected == actual, 0.0, np.maximum(apart, 1.0))
     size = np.abs(np.asarray(expected, np.float64))
     relative = apart / np.maximum(size + float(size.max()), 1.0)
-    return _summary(apart, relative, 0.0)
+    return _summary(apart, relative, 0.0, relative > 0)
 
 
-def _summary(apart: NDArray[np.float64], relative: NDArray[np.float64], limit: float) -> Difference:
+def _summary(
+    apart: NDArray[np.float64], relative: NDArray[np.float64], limit: float, beyond: NDArray[np.bool_]
+) -> Difference:
     worst = np.unravel_index(int(np.argmax(relative)), relative.shape)
     return Difference(
         max_abs=float(apart.max()),
         max_rel=float(relative.max()),
         tolerance=limit,
-        wrong=int(np.count_nonzero(relative > limit)),
+        wrong=int(np.count_nonzero(beyond)),
         worst=tuple(int(index) for index in worst),
     )
