@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     messages = message_console(arguments.quiet)
     if lifted.notes:
         say(messages, render_diagnostics(lifted.notes))
-    if not arguments.quiet:
+    if not (arguments.quiet and found.agrees):
         say(output_console(), _table(lifted, found, arguments.compiler))
     return 0 if found.agrees else 1
 

@@ -14,7 +14,6 @@ from exalift.affine import Program
 from exalift.base import ExaliftError, RefusedError, UsageError
 from exalift.reference import find_compiler, measure, random_inputs
 
-from .chart import Bar, draw_chart
 from .checking import check, compile_source
 from .lifted import Counters, Lifted
 from .lifting import Options, lift_program
@@ -115,6 +114,8 @@ class Bench:
 
     def draw(self, path: str | Path) -> None:
         """The chart, as a PNG."""
+        from .chart import Bar, draw_chart  # matplotlib takes half a second to load; only charts need it
+
         whole, partial = self.count("lifted"), self.count("partial")
         title = f"{self.folder}: {whole} of {len(self.rows)} lifted whole, {partial} in part"
         bars = [Bar(row.kernel, row.status, row.ratio, row.search_seconds) for row in self.rows]

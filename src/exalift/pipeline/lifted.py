@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from exalift.affine import Program
 from exalift.affine.algebra import Machine
 from exalift.base import Diagnostic, DType, Span, UsageError
-from exalift.devices import Executable, XlaDevice, as_jax_function, is_jax_array
 from exalift.dialects import Argument, TensorLoop, TensorProgram, TensorType
 from exalift.dialects.stablehlo import print_module
 from exalift.proof import Verdict
 
 from .sizes import Sizes, infer_sizes
 from .source import Source
+
+if TYPE_CHECKING:
+    # JAX takes a second to load, and lifting does without; so `devices` is imported where things run.
+    from exalift.devices import Executable
 
 Array = NDArray[np.generic]
 
@@ -104,7 +107,7 @@ class Lifted:
     notes: tuple[Diagnostic, ...]
     seconds: float
     _printed: dict[tuple[int, ...], str] = field(default_factory=dict[tuple[int, ...], str], repr=False)
-    _compiled: dict[str, Executable] = field(default_factory=dict[str, Executable], repr=False)
+    _compiled: dict[str, Executable] = field(default_factory=lambda: {}, repr=False)
 
     @property
     def function(self) -> str:
@@ -194,6 +197,8 @@ class Lifted:
 
     def compiled(self, sizes: Mapping[str, int]) -> Executable:
         """The program compiled by XLA for the CPU, at the given sizes (all of them); kept."""
+        from exalift.devices import XlaDevice  # see above
+
         text = self._text(sizes)
         if text not in self._compiled:
             self._compiled[text] = XlaDevice().compile(text)
@@ -213,6 +218,8 @@ class Lifted:
         self, positional: tuple[object, ...], named: Mapping[str, object], sizes: Mapping[str, int]
     ) -> tuple[object, ...]:
         """As a call, but all results always come as a tuple."""
+        from exalift.devices import as_jax_function, is_jax_array  # see above
+
         bound = self._bind(positional, named)
         ordered = [bound[argument.name] for argument in self.program.arguments]
         shapes = [
