@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from stablehlo_strategies import FLOATS, SIZES, Case, cases, hints, types, values
 
@@ -46,7 +46,10 @@ def program_of(
 def compare(
     definition: OpDefinition, operands: tuple[TensorType, ...], attributes: Attributes, seed: int
 ) -> bool:
-    """Whether the static check takes the case; then its formula and the interpreter must agree."""
+    """Whether the static check takes the case; then its formula and the interpreter must agree.
+
+    The check may take what only larger sizes than `SIZES` allow; printing then refuses.
+    """
     result = definition.result_type(operands, attributes)
     if result is None or min((*result.at(SIZES), 0)) < 0 or definition.formula is None:
         return False
@@ -58,7 +61,11 @@ def compare(
     assert formula.body.dtype is result.dtype
     machine = Machine()
     expected = evaluate(formula, {str(p): v for p, v in enumerate(inputs)}, SIZES, machine)
-    text = print_module(program_of(definition.name, operands, attributes, result), SIZES)
+    try:
+        text = print_module(program_of(definition.name, operands, attributes, result), SIZES)
+    except UsageError as error:
+        assert "too small" in str(error)
+        return False
     # The interpreter does not run `dot`; NumPy's has the same meaning.
     if definition.name == "stablehlo.dot":
         got = np.asarray(np.dot(*inputs))
@@ -71,7 +78,7 @@ def compare(
 
 @pytest.mark.parametrize("definition", STABLEHLO.definitions, ids=lambda d: d.name)
 def test_formula_is_what_the_interpreter_computes(definition: OpDefinition) -> None:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(case=cases(definition.name, definition.arity), seed=st.integers(0, 1000))
     def check(case: Case, seed: int) -> None:
         assume(compare(definition, *case, seed))
@@ -85,7 +92,7 @@ def test_formula_is_what_the_interpreter_computes(definition: OpDefinition) -> N
 def test_attribute_domains_are_bounded_valid_and_right(definition: OpDefinition) -> None:
     """What enumeration proposes passes the static check (most of it), and means what is printed."""
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         operands=st.tuples(*[types((*FLOATS, DType.I32), 0, 3)] * definition.arity),
         hints=hints(),
@@ -100,6 +107,20 @@ def test_attribute_domains_are_bounded_valid_and_right(definition: OpDefinition)
             compare(definition, operands, data.draw(st.sampled_from(taken)), 0)
 
     check()
+
+
+def test_slices_out_of_bounds_at_small_sizes_are_refused() -> None:
+    n = Affine.symbol("N")
+    operand = TensorType((n,), DType.F64)
+    attributes: Attributes = (
+        ("limit_indices", (Affine.of(4),)),
+        ("start_indices", (Affine(),)),
+        ("strides", (1,)),
+    )
+    program = program_of("stablehlo.slice", (operand,), attributes, TensorType((Affine.of(4),), DType.F64))
+    assert "slice" in print_module(program, {"N": 5, "M": 1, "K": 1})
+    with pytest.raises(UsageError, match=r"N = 3.* too small a size.* stablehlo.slice for out"):
+        print_module(program, {"N": 3, "M": 1, "K": 1})
 
 
 def test_sizes_too_small_are_refused_by_name() -> None:

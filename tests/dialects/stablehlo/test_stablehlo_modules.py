@@ -33,6 +33,7 @@ from exalift.dialects.stablehlo import (
     op,
     print_module,
     serialize_portable,
+    slice_,
     splat,
     verify_module,
 )
@@ -182,6 +183,14 @@ def test_unread_sizes_and_wrong_types_are_refused() -> None:
     moving = op("add", splat(1.0, TYPES["s"]), index_scalar("q", DType.F64))
     with pytest.raises(VerificationError, match="q is neither a size nor a loop around"):
         print_module(program_of(Update("s", moving), results=("s",)), SIZES)
+
+
+def test_static_slices_do_not_move_with_loops() -> None:
+    part = slice_(array("A"), [Row, 0], [Row + 1, M])
+    update = Update("A", dynamic_update_slice(array("A"), part, [0, 0]))
+    loop = TensorLoop("i", (Affine(),), (N,), (update,))
+    with pytest.raises(VerificationError, match=r"indices of stablehlo.slice must not depend on i"):
+        print_module(program_of(loop, results=("A",)), SIZES)
 
 
 def test_zero_extents_are_legal() -> None:

@@ -205,7 +205,7 @@ def contractions(draw: st.DrawFn) -> Node:
     return reduce(product, "add", [order.index(label) for label in summed])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(node=contractions())
 def test_contractions_keep_their_meaning(node: Node) -> None:
     cleaned = simple(node)

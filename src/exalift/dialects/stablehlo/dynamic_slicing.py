@@ -19,7 +19,7 @@ from exalift.affine import Affine, Apply, Constraint, Formula, GuardValue
 from ..definition import Hints, OpDefinition
 from ..types import Attributes, TensorType
 from .attribute_values import affines
-from .extents import negative_for_small_sizes_only
+from .extents import never_at_least_zero
 from .notation import all_of, formula, load, result_axes, symbols, within
 
 LIMIT = 128
@@ -32,7 +32,7 @@ def _dynamic_slice_type(operands: Sequence[TensorType], attributes: Attributes) 
     if not len(starts) == len(sizes) == operand.rank:
         return None
     for extent, size in zip(operand.shape, sizes, strict=True):
-        if not negative_for_small_sizes_only(size) or not negative_for_small_sizes_only(extent - size):
+        if never_at_least_zero(size - 1) or never_at_least_zero(extent - size):
             return None
     return TensorType(sizes, operand.dtype)
 
@@ -94,7 +94,7 @@ def _update_type(operands: Sequence[TensorType], attributes: Attributes) -> Tens
     if operand.dtype is not update.dtype or not operand.rank == update.rank == len(starts):
         return None
     for extent, size in zip(operand.shape, update.shape, strict=True):
-        if not negative_for_small_sizes_only(extent - size):
+        if never_at_least_zero(extent - size):
             return None
     return operand
 

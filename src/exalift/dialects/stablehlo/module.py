@@ -20,7 +20,8 @@ from ..graph import (
     TensorProgram,
     Update,
 )
-from ..types import TensorType
+from ..types import AttributeValue, TensorType
+from .dialect import STABLEHLO
 from .emitter import Emitter, TensorShape, Value
 from .liveness import carried, live_between, live_in_body
 from .lowering import I1, I64, Scene, emit_index, lower
@@ -36,8 +37,8 @@ def print_module(program: TensorProgram, sizes: Mapping[str, int]) -> str:
     used from outside. Equal ops are printed once. Locals that are read before they are written start
     as zeros. The text depends on the program and the sizes alone.
 
-    Raises UsageError for a size that is missing or for which some shape would be negative, and
-    VerificationError for a program that breaks its own rules.
+    Raises UsageError for a size that is missing, or for which some shape would be negative or some slice
+    out of bounds, and VerificationError for a program that breaks its own rules.
     """
     missing = [name for name in program.sizes if name not in sizes]
     if missing:
@@ -141,12 +142,37 @@ class _Printer:
         result = _concrete(node.type, self.sizes, f"{node.name} for {target}")
         if result.is_empty:
             return scene.emitter.constant(0, result)
+        self._check(node, result, scene, target)
         if node.name == "stablehlo.broadcast_in_dim" and isinstance(node.operands[0], ConstantValue):
             return scene.emitter.constant(node.operands[0].value, result)
         folded = _converted_index(node, scene)
         if folded is not None:
             return scene.emitter.constant(folded, result)
         return lower(node, [value_of(operand) for operand in node.operands], result, scene)
+
+    def _check(self, node: Operation, result: TensorShape, scene: Scene, target: str) -> None:
+        """Ask the static check again at these sizes: there, what it took on trust for small sizes shows."""
+        definition = STABLEHLO.by_name.get(node.name)
+        if definition is None:
+            raise VerificationError(f"there is no printed form of {node.name}")
+        types = tuple(_fixed_type(operand.type, scene) for operand in node.operands)
+        attributes = tuple((name, _fixed_value(value, scene)) for name, value in node.attributes)
+        for name, value in attributes:
+            moving = frozenset[str]() if name == "starts" else _names(value)
+            if moving:
+                raise VerificationError(
+                    f"{name} of {node.name} must not depend on {', '.join(sorted(moving))}"
+                )
+        found = definition.result_type(types, attributes)
+        if found is None:
+            shown = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+            operands = ", ".join(str(type) for type in types)
+            raise UsageError(
+                f"{shown}: too small a size, or a wrong op: {node.name} for {target} would be out of bounds "
+                f"on ({operands})"
+            )
+        if found.at(self.sizes) != result.extents:
+            raise VerificationError(f"{node.name} for {target} has type {found}, not {node.type}")
 
     def _loop(self, loop: TensorLoop, live: frozenset[str], arrays: dict[str, Value], scene: Scene) -> None:
         kept = [name for name in self._order() if name in carried(loop, live)]
@@ -213,6 +239,31 @@ def _index_scalar(index: Affine, dtype: DType, scene: Scene) -> Value:
         return scene.emitter.constant(value.constant, scalar)
     counter = emit_index(value, scene)
     return counter if dtype is DType.I64 else scene.emitter.operation("stablehlo.convert", (counter,), scalar)
+
+
+def _fixed_type(type: TensorType, scene: Scene) -> TensorType:
+    return TensorType(tuple(scene.fixed(extent) for extent in type.shape), type.dtype)
+
+
+def _fixed_value(value: AttributeValue, scene: Scene) -> AttributeValue:
+    """An attribute at the scene's sizes. Attributes nest two deep at most (pairs of paddings)."""
+    match value:
+        case Affine():
+            return scene.fixed(value)
+        case tuple():
+            return tuple(_fixed_value(item, scene) for item in value)
+        case _:
+            return value
+
+
+def _names(value: AttributeValue) -> frozenset[str]:
+    match value:
+        case Affine():
+            return value.names
+        case tuple():
+            return frozenset[str]().union(*(_names(item) for item in value))
+        case _:
+            return frozenset()
 
 
 def _converted_index(node: Operation, scene: Scene) -> int | None:
