@@ -30,7 +30,7 @@ WRAPPERS = {
 }
 
 # "About 500", says the style; what is far beyond is two things.
-LONGEST = 600
+LONGEST = 650
 
 
 def _imports(path: Path) -> set[str]:
