@@ -2,6 +2,7 @@
 
 from .abstraction import abstract_sizes
 from .affine_expression import Affine, Atom, FloorDiv
+from .conditions import Condition, DomainError, WeightedPoints, limited
 from .domains import is_implied, simplify_guard, without
 from .evaluate import evaluate, guard_mask
 from .evaluate_regions import evaluate_regions
@@ -41,8 +42,10 @@ __all__ = [
     "Atom",
     "Axis",
     "Cast",
+    "Condition",
     "Constant",
     "Constraint",
+    "DomainError",
     "Expression",
     "FloorDiv",
     "Formula",
@@ -63,6 +66,7 @@ __all__ = [
     "SequentialLoop",
     "Size",
     "Statement",
+    "WeightedPoints",
     "abstract_sizes",
     "bind_arrays",
     "bind_sizes",
@@ -75,6 +79,7 @@ __all__ = [
     "initial_contents_needed",
     "interpret",
     "is_implied",
+    "limited",
     "loads",
     "nodes",
     "print_expression",

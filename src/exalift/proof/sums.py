@@ -1,0 +1,227 @@
+"""Sums of products with symbolic indices: the normal form in which programs are compared for all sizes.
+
+A value at a point (of sizes, induction variables and axes) is a sum of terms. A term is a rational
+coefficient times a product of factors, where its condition holds and summed over all values that its
+bound axes take there. A factor is an atom at affine indices, to a power of 1 or -1: an element of an
+array, an index as a number, or an opaque function of other values (see `opaque`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import groupby, permutations, product
+
+from exalift.affine import Affine, Condition, Constraint, Guard, WeightedPoints
+
+INDEX = "%index"
+"""The atom whose element at `x` is the number `x`."""
+
+ONE = "%one"
+"""The atom whose every element is 1: it counts the values of a bound axis that no other index tells."""
+
+_MOST_TERMS = 2000
+_MOST_ORDERS = 24
+
+
+class UndecidedError(Exception):
+    """The comparison is given up; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """`name[indices] ** power`, where the power is 1 or -1."""
+
+    name: str
+    indices: tuple[Affine, ...] = ()
+    power: int = 1
+
+    @property
+    def kind(self) -> tuple[str, int, int]:
+        return (self.name, self.power, len(self.indices))
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """`coefficient * product(factors)`, summed over the values of `bound` for which `where` holds."""
+
+    coefficient: Fraction
+    where: Condition
+    bound: tuple[str, ...] = ()
+    factors: tuple[Factor, ...] = ()
+
+    @property
+    def kind(self) -> tuple[tuple[str, int, int], ...]:
+        return tuple(factor.kind for factor in self.factors)
+
+    @property
+    def free(self) -> frozenset[str]:
+        """The symbols that the value depends on."""
+        names = self.where.names.union(*(i.names for f in self.factors for i in f.indices))
+        return names - set(self.bound)
+
+
+Sum = tuple[Term, ...]
+
+
+class Work:
+    """What one comparison may use: time, terms, and names that nothing else has."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self._names = 0
+
+    def check(self, terms: int = 0) -> None:
+        """Raises UndecidedError once the time is spent or a sum is too long."""
+        if time.monotonic() > self.deadline:
+            raise UndecidedError("the time is spent")
+        if terms > _MOST_TERMS:
+            raise UndecidedError(f"more than {_MOST_TERMS} terms")
+
+    def fresh(self) -> str:
+        """A name for a bound axis. `%` keeps it apart from symbols of programs."""
+        self._names += 1
+        return f"%b{self._names}"
+
+
+def number(value: Fraction | int, everywhere: Condition) -> Sum:
+    return (Term(Fraction(value), everywhere),) if value else ()
+
+
+def scaled(value: Sum, factor: Fraction | int) -> Sum:
+    return tuple(replace(term, coefficient=term.coefficient * factor) for term in value)
+
+
+def restricted(value: Sum, where: Condition) -> Sum:
+    """The value where a condition holds, and 0 elsewhere."""
+    found = (replace(term, where=term.where & where) for term in value)
+    return tuple(term for term in found if not term.where.is_empty)
+
+
+def multiplied(left: Sum, right: Sum, work: Work) -> Sum:
+    """The product; the operands share no bound axis."""
+    work.check(len(left) * len(right))
+    found: list[Term] = []
+    for a, b in product(left, right):
+        if set(a.bound) & set(b.bound):
+            raise ValueError("two factors share a bound axis")
+        where = a.where & b.where
+        if not where.is_empty:
+            factors = tuple(sorted(a.factors + b.factors, key=lambda factor: factor.kind))
+            found.append(Term(a.coefficient * b.coefficient, where, a.bound + b.bound, factors))
+        work.check()
+    return tuple(found)
+
+
+def renamed(value: Sum, names: Mapping[str, str]) -> Sum:
+    """Free symbols renamed, all at once."""
+    symbols = {old: Affine.symbol(new) for old, new in names.items()}
+    return tuple(
+        replace(
+            term,
+            where=term.where.rename(names),
+            factors=tuple(
+                replace(f, indices=tuple(index.substitute(symbols) for index in f.indices))
+                for f in term.factors
+            ),
+        )
+        for term in value
+    )
+
+
+def difference_is_zero(left: Sum, right: Sum, known: Condition, work: Work) -> bool:
+    """Whether two sums are proved equal at every point of `known`. False: not proved.
+
+    Terms are grouped by the names and powers of their factors. A term whose bound axes are told apart
+    by its indices is an indicator function of points (free symbols, indices of all factors); two sums
+    with the same function in every group are equal, since each is a fixed sum over that function.
+    Factors of one name commute, so where the functions differ, their averages over all orders of such
+    factors decide.
+    """
+    groups: dict[tuple[tuple[str, int, int], ...], list[Term]] = {}
+    for term in (*left, *scaled(right, -1)):
+        inside = replace(term, where=term.where & known)
+        if not inside.where.is_empty:
+            counted = _counted(inside)
+            groups.setdefault(counted.kind, []).append(counted)
+        work.check()
+    return all(_cancels(terms, work) for terms in groups.values())
+
+
+def _cancels(terms: list[Term], work: Work) -> bool:
+    if sum(term.coefficient for term in terms) and len(terms) == 1:
+        return False
+    if _total(((term, term.factors, Fraction(1)) for term in terms), work).is_zero:
+        return True
+    kinds = [len(list(same)) for _, same in groupby(terms[0].kind)]
+    if max(kinds, default=1) == 1:
+        return False
+    return _total(_orders(terms), work).is_zero
+
+
+def _orders(terms: Iterable[Term]) -> Iterator[tuple[Term, tuple[Factor, ...], Fraction]]:
+    """Every term with its factors of one kind in every order, weighted so that the weights add up to 1."""
+    for term in terms:
+        blocks = [list(permutations(same)) for _, same in groupby(term.factors, key=lambda f: f.kind)]
+        count = 1
+        for block in blocks:
+            count *= len(block)
+        if count > _MOST_ORDERS:
+            raise UndecidedError("too many factors of one array in a product")
+        for choice in product(*blocks):
+            yield term, tuple(factor for block in choice for factor in block), Fraction(1, count)
+
+
+def _total(terms: Iterable[tuple[Term, tuple[Factor, ...], Fraction]], work: Work) -> WeightedPoints:
+    total = WeightedPoints()
+    for term, factors, weight in terms:
+        total.add(term.coefficient * weight, _points(term, factors).exists(term.bound))
+        work.check()
+    return total
+
+
+def _points(term: Term, factors: tuple[Factor, ...]) -> Condition:
+    """The points (free symbols, bound axes, indices) of a term."""
+    indices = [index for factor in factors for index in factor.indices]
+    rows = [Constraint(Affine.symbol(f"%q{k}") - index, True) for k, index in enumerate(indices)]
+    return term.where & Condition.of(Guard.of(*rows)) if rows else term.where
+
+
+def _counted(term: Term) -> Term:
+    """The term with a factor of 1 for every bound axis that its indices and free symbols do not determine."""
+    open_axes = _undetermined(term)
+    if open_axes:
+        points = _points(term, term.factors)
+        twins = {name: f"%c{k}" for k, name in enumerate(term.bound)}
+        twice = points & points.rename(twins)
+        counted: list[str] = []
+        for name in open_axes:
+            here, there = Affine.symbol(name), Affine.symbol(twins[name])
+            for axis in counted:
+                same = Constraint(Affine.symbol(axis) - Affine.symbol(twins[axis]), True)
+                twice = twice & Condition.of(Guard.of(same))
+            apart = Guard.of(Constraint(here - there - 1)) | Guard.of(Constraint(there - here - 1))
+            if not (twice & Condition.of(apart)).is_empty:
+                counted.append(name)
+        term = replace(term, factors=term.factors + tuple(Factor(ONE, (Affine.symbol(a),)) for a in counted))
+    return replace(term, factors=tuple(sorted(term.factors, key=lambda factor: factor.kind)))
+
+
+def _undetermined(term: Term) -> list[str]:
+    """The bound axes that are not seen to be determined: none stands alone in an index, up to known ones."""
+    unknown = set(term.bound)
+    progress = True
+    while progress and unknown:
+        progress = False
+        for factor in term.factors:
+            for index in factor.indices:
+                inside = index.names & unknown
+                if len(inside) == 1 and index.coefficient(next(iter(inside))):
+                    name = next(iter(inside))
+                    rest = index - Affine.symbol(name) * index.coefficient(name)
+                    if name not in rest.names:
+                        unknown -= inside
+                        progress = True
+    return [name for name in term.bound if name in unknown]
