@@ -23,11 +23,15 @@ from exalift.affine import (
     Load,
     Loop,
     Program,
+    Region,
+    RegionProgram,
+    RegionStep,
     Role,
     Size,
     Statement,
     evaluate_regions,
     interpret,
+    print_expression,
     split_into_regions,
     verify_program,
 )
@@ -220,7 +224,7 @@ def program(
     return made
 
 
-def check_regions(made: Program, *sizes: dict[str, int], seed: int = 0):
+def check_regions(made: Program, *sizes: dict[str, int], seed: int = 0) -> RegionProgram:
     """The region program, after comparing it with the interpreter in the prime field at every size."""
     regions = split_into_regions(made)
     algebra = PrimeField()
@@ -240,3 +244,30 @@ def check_regions(made: Program, *sizes: dict[str, int], seed: int = 0):
                 continue
             assert np.array_equal(value, expected[name]), f"{name} differs at {values}"
     return regions
+
+
+def render(made: RegionProgram) -> list[str]:
+    """A region program as lines: `A[i, j] = value  for i < N, j < M  where guard`; loops indent."""
+    lines: list[str] = []
+    _render(made.body, "", lines)
+    return lines
+
+
+def _render(steps: tuple[RegionStep, ...], indent: str, lines: list[str]) -> None:
+    for step in steps:
+        if isinstance(step, Region):
+            text = f"{step.array}[{', '.join(map(str, step.indices))}] = {print_expression(step.value)}"
+            if step.axes:
+                text += "  for " + ", ".join(f"{axis.name} < {axis.extent}" for axis in step.axes)
+            if not step.guard.is_always:
+                text += f"  where {step.guard}"
+            lines.append(indent + text)
+        else:
+            lower, upper = ", ".join(map(str, step.lower)), ", ".join(map(str, step.upper))
+            lines.append(f"{indent}loop {step.iv} in [{lower}, {upper}): {step.reason}")
+            _render(step.body, indent + "  ", lines)
+
+
+def loop_count(steps: tuple[RegionStep, ...]) -> int:
+    """The number of sequential loops."""
+    return sum(1 + loop_count(step.body) for step in steps if not isinstance(step, Region))

@@ -38,11 +38,13 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """Merges the regions of a program. `kept` are the arrays whose final contents matter, `inlined`
-    those that must not stay even if computing their values again costs something."""
+    """Merges the regions of a program. `kept` are the arrays whose final contents matter, `local` those
+    that may go away, `inlined` those that must not stay even if computing their values again costs
+    something."""
 
     known: isl.Set
     kept: frozenset[str]
+    local: frozenset[str]
     inlined: frozenset[str] = frozenset()
 
     def run(self, steps: tuple[RegionStep, ...]) -> tuple[RegionStep, ...]:
@@ -177,8 +179,10 @@ class _Round:
         self, steps: tuple[RegionStep, ...], position: int, region: Region, place: _Place
     ) -> tuple[RegionStep, ...] | None:
         """After `A = T`, read `A` where `T` was read, so that `T` may go away."""
-        source, kept = region.value, self.options.kept
-        if not isinstance(source, Load) or source.array in kept or region.array not in kept:
+        source, options = region.value, self.options
+        if not isinstance(source, Load) or source.array not in options.local:
+            return None
+        if region.array not in options.kept:
             return None
         value = Load(region.array, region.indices, source.dtype)
         back = Region(source.array, region.axes, source.indices, value, region.guard)

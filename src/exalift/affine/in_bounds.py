@@ -80,10 +80,9 @@ def _required(
 
 
 def _part_at(guard: Guard, values: Mapping[str, int]) -> Guard | None:
-    """The first disjunct that holds at the values; None where none does or a value is missing."""
+    """The first disjunct that holds at the values; where values are missing, the only disjunct."""
     if not guard.names <= values.keys():
-        complete = [d for d in guard.disjuncts if all(r.expression.names <= values.keys() for r in d)]
-        return Guard((complete[0],)) if len(guard.disjuncts) == 1 and complete else None
+        return guard if len(guard.disjuncts) == 1 else None
     for conjunction in guard.disjuncts:
         part = Guard((conjunction,))
         if part.at(values):

@@ -41,12 +41,12 @@ def solve(zero: Affine, name: str) -> Affine | None:
 @dataclass(slots=True)
 class Points:
     """What a region is made of: for all values of `names` under `condition`, something happens to the
-    element `indices`; `expression` is the value, or an accumulation's term."""
+    element `indices`. `terms` are the value and, for an accumulation, its term."""
 
     names: list[str]
     condition: isl.Set
     indices: tuple[Affine, ...]
-    expression: Expression
+    terms: tuple[Expression, ...]
 
     @staticmethod
     def of(plan: LeafPlan) -> Points:
@@ -56,15 +56,14 @@ class Points:
         held = leaf.condition
         if plan.last:
             held = _last_writers(held, names, leaf.assign.indices)
-        accumulation = leaf.accumulation
-        expression = leaf.assign.value if accumulation is None else accumulation.term
-        return Points(names, held, leaf.assign.indices, expression)
+        terms = (leaf.assign.value,) + ((leaf.accumulation.term,) if leaf.accumulation else ())
+        return Points(names, held, leaf.assign.indices, terms)
 
     def substitute(self, name: str, value: Affine) -> None:
         """Put an expression in the place of a name that the condition determines."""
         mapping = {name: value}
         self.indices = tuple(index.substitute(mapping) for index in self.indices)
-        self.expression = substitute(self.expression, mapping)
+        self.terms = tuple(substitute(term, mapping) for term in self.terms)
         self.condition = exists(self.condition, [name])
         self.names.remove(name)
 
@@ -99,14 +98,14 @@ class Points:
         self.condition = renamed(held, f"{name}.", name)
         mapping = {name: below}
         self.indices = tuple(index.substitute(mapping) for index in self.indices)
-        self.expression = substitute(self.expression, mapping)
+        self.terms = tuple(substitute(term, mapping) for term in self.terms)
 
     def straighten(self) -> None:
         """Flip names that only run backwards through the arrays: first what the target's subscripts say,
         then what those of the loads do."""
         for name in list(self.names):
             targets = [index.coefficient(name) for index in self.indices]
-            found = [index.coefficient(name) for load in loads(self.expression) for index in load.indices]
+            found = [index.coefficient(name) for load in loads(self.terms[-1]) for index in load.indices]
             signs = [c for c in targets if c] or [c for c in found if c]
             if signs and all(c < 0 for c in signs):
                 self.flip(name)

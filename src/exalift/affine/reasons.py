@@ -42,7 +42,11 @@ class Reasons:
             return True
 
     def describe(self, plan: LoopPlan) -> str:
-        """For example "flow of `A` from line 12 to line 14, carried by `t`"."""
+        """For example "flow of `A` from line 12 to line 14, carried by `t`".
+
+        "Partial results" are those of an accumulation that something reads on the way, "reuse" is that of
+        storage alone.
+        """
         flow = next((edge for edge in plan.carried if self.is_by_value(edge)), None)
         edge = flow or next(iter(plan.carried), None)
         if edge is None:
@@ -51,4 +55,6 @@ class Reasons:
         where = f"within line {first}" if first == second else f"from line {first} to line {second}"
         if flow is not None:
             return f"flow of `{edge.array}` {where}, carried by `{plan.node.iv}`"
-        return f"reuse of `{edge.array}` {where}, carried by `{plan.node.iv}`"
+        summed = any(leaf.accumulation and leaf.assign.array == edge.array for leaf in plan.leaves)
+        what = "partial results of" if summed else "reuse of"
+        return f"{what} `{edge.array}` {where}, carried by `{plan.node.iv}`"

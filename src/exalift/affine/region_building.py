@@ -85,14 +85,14 @@ class RegionBuilder:
             name: Affine.symbol(name) + span.lower for name, span in ranges.items() if span.lower != Affine()
         }
         indices = tuple(index.substitute(moves) for index in points.indices)
-        value = substitute(points.expression, moves)
-        if accumulation is not None:
-            if inner:
-                reduce_axes = tuple(Axis(name, ranges[name].extent) for name in inner)
-                within = guards.inner.substitute(moves)
-                value = Reduce(accumulation.function, reduce_axes, value, value.dtype, within)
+        value = substitute(points.terms[0], moves)
+        if accumulation is not None and inner:
+            term = substitute(points.terms[1], moves)
+            reduce_axes = tuple(Axis(name, ranges[name].extent) for name in inner)
+            within = guards.inner.substitute(moves)
+            reduced = Reduce(accumulation.function, reduce_axes, term, term.dtype, within)
             target = replace(accumulation.target, indices=indices)
-            value = replace(accumulation, target=target).combine(value)
+            value = replace(accumulation, target=target).combine(reduced)
         span = leaf.assign.span
         return Region(
             leaf.assign.array,
@@ -127,7 +127,7 @@ class RegionBuilder:
     def _dimensions(self, leaf: Leaf, points: Points) -> Iterable[tuple[str, Range]]:
         """For each name that is a subscript by itself, or with an offset, the whole dimension's range."""
         places = [(leaf.assign.array, points.indices)]
-        places += [(load.array, load.indices) for load in loads(points.expression)]
+        places += [(load.array, load.indices) for load in loads(points.terms[-1])]
         for array, indices in places:
             for index, extent in zip(indices, self.arrays[array].shape, strict=True):
                 if len(index.terms) == 1 and index.terms[0][1] == 1:

@@ -165,7 +165,8 @@ class _Splitting:
         sizes = frozenset(size.name for size in planned.program.sizes)
         known = size_context(planned.program)
         steps = RegionBuilder(arrays, sizes, known, planned.reasons).steps(planned.plans)
-        steps = Composition(known, self.kept, inlined).run(steps)
+        local = frozenset(a.name for a in planned.program.arrays if a.role is Role.LOCAL) - self.kept
+        steps = Composition(known, self.kept, local, inlined).run(steps)
         steps = Absorption(sizes, RegionFacts()).run(steps, known)
         used = RegionFacts().arrays_of(steps) | self.kept
         left = tuple(a for a in planned.program.arrays if a.role is Role.PARAMETER or a.name in used)
