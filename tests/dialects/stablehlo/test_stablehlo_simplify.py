@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_programs import ARGUMENTS, SIZES, TYPES, programs
+from stablehlo_random_programs import ARGUMENTS, SIZES, TYPES, programs
 
 from exalift.affine import Affine
 from exalift.affine.algebra import Machine
