@@ -73,7 +73,7 @@ def prove_all_sizes(
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where a step stands: what is known of sizes and induction variables, and the target's names for these."""
+    """Where a step stands: what is known of sizes and induction variables; `renamed` is for the target's."""
 
     known: Condition
     symbols: frozenset[str]
@@ -89,22 +89,29 @@ class _Comparison:
         self.dialect = dialect
         self.work = work
         self.steps = 0
-        self.types = {array.name: TensorType(array.shape, array.dtype) for array in regions.arrays}
+        self.called = _called(regions, lifted)
+        self.types = {
+            self.called[array.name]: TensorType(array.shape, array.dtype) for array in regions.arrays
+        }
         given = [*lifted.arguments, *lifted.locals]
         self.target_types = {item.name: item.type for item in given}
         if len(self.target_types) != len(given):
             raise UndecidedError("two arrays of the lifted program have one name")
+        names = [*self.called, *self.target_types, *(size.name for size in regions.source.sizes)]
+        if any("%" in name or "@" in name for name in names):
+            raise UndecidedError("a name that the normal form uses itself")
         self.equal = self._equal_at_start()
 
     def _equal_at_start(self) -> frozenset[str]:
-        """Parameters that are arguments; and locals on both sides, whose contents the source cannot depend on."""
-        roles = {array.name: array.role is Role.PARAMETER for array in self.regions.source.arrays}
-        given = [(item, True) for item in self.lifted.arguments]
-        given += [(item, False) for item in self.lifted.locals]
+        """Parameters that are arguments; and locals of both, whose contents the source cannot depend on."""
+        parameters = {a.name for a in self.regions.source.arrays if a.role is Role.PARAMETER}
+        arguments = {argument.name for argument in self.lifted.arguments}
         return frozenset(
-            item.name
-            for item, argument in given
-            if self.types.get(item.name) == item.type and roles.get(item.name, False) == argument
+            called
+            for name, called in self.called.items()
+            if self.types[called] == self.target_types.get(called)
+            and (name in parameters) == (called in arguments)
+            and (name == called or name not in parameters)
         )
 
     def run(self) -> None:
@@ -124,7 +131,7 @@ class _Comparison:
                 self._result(name, homes.get(name, name), results.get(name))
 
     def _result(self, name: str, here: str, there: str | None) -> None:
-        if here != there or here not in self.equal:
+        if self.called[here] != there or there not in self.equal:
             raise UndecidedError(f"{name!r} is not seen to end up equal")
 
     def _steps(self, source: Sequence[RegionStep], target: Sequence[Step], scope: _Scope) -> None:
@@ -146,7 +153,7 @@ class _Comparison:
     def _loop(self, source: SequentialLoop, target: TensorLoop, scope: _Scope) -> None:
         """By induction: arrays that are equal before are equal after, if the body keeps them equal."""
         iv = source.iv
-        if iv in scope.symbols:
+        if iv in scope.symbols or "%" in iv:
             raise UndecidedError("two loops around a step share a variable")
         range_here = _iterations(iv, source.lower, source.upper, {})
         range_there = _iterations(iv, target.lower, target.upper, scope.renamed)
@@ -165,8 +172,8 @@ class _Comparison:
             self.equal = before & after
 
     def _segment(self, regions: list[Region], updates: list[Update], scope: _Scope) -> None:
-        """Straight-line steps: one by one where they write the same arrays in the same order, else as a whole."""
-        if [region.array for region in regions] == [update.array for update in updates]:
+        """Straight-line steps: one by one where both write the same arrays in one order, else as a whole."""
+        if [self.called[region.array] for region in regions] == [update.array for update in updates]:
             before = self.equal
             for region, update in zip(regions, updates, strict=True):
                 if not self._one_step(region, update, scope):
@@ -188,7 +195,8 @@ class _Comparison:
         """Compose both sides and compare what they write; afterwards `equal` is right. Whether all agree."""
         registry = Registry(self.work, scope.symbols)
         evaluator = Evaluator(self.dialect, registry, self.work, scope.known, scope.renamed)
-        left = {name: self._at_entry(name, type, "source") for name, type in self.types.items()}
+        names = [(array.name, self.called[array.name]) for array in self.regions.arrays]
+        left = {name: self._at_entry(called, self.types[called], "source") for name, called in names}
         right = {name: self._at_entry(name, type, "target") for name, type in self.target_types.items()}
         for region in regions:
             left = {**left, region.array: _after_region(region, left, evaluator)}
@@ -196,11 +204,12 @@ class _Comparison:
             if self.target_types.get(update.array) != update.value.type:
                 raise UndecidedError(f"{update.array!r} is given a value of another type")
             right = {**right, update.array: evaluator.node(update.value, right)}
-        written = dict.fromkeys([r.array for r in regions] + [u.array for u in updates])
+        sources = {called: left[name] for name, called in names}
+        written = dict.fromkeys([self.called[r.array] for r in regions] + [u.array for u in updates])
         agreed: set[str] = set()
         for name in written:
-            alike = name in left and self.types[name] == self.target_types.get(name)
-            if alike and self._same(left[name], right[name], evaluator):
+            alike = name in sources and self.types[name] == self.target_types.get(name)
+            if alike and self._same(sources[name], right[name], evaluator):
                 agreed.add(name)
         self.equal = (self.equal - written.keys()) | agreed
         return len(agreed) == len(written)
@@ -213,6 +222,20 @@ class _Comparison:
         at = tuple(Affine.symbol(f"%t{k}") for k in range(len(left.shape)))
         where = evaluator.everywhere & Condition.of(inside(at, left.shape))
         return difference_is_zero(left.contents(at, where), right.contents(at, where), where, self.work)
+
+
+def _called(regions: RegionProgram, lifted: TensorProgram) -> dict[str, str]:
+    """What the arrays of the source are called in the lifted program: mostly the same."""
+    called = {array.name: array.name for array in regions.arrays}
+    homes = dict(regions.results)
+    if regions.returned is not None:
+        homes["return"] = regions.returned
+    there = {item.name for item in (*lifted.arguments, *lifted.locals)}
+    for result in lifted.results:
+        home = homes.get(result.name)
+        if home is not None and home not in there and result.array not in called.values():
+            called[home] = result.array
+    return called
 
 
 def _until_loop(steps: Sequence[RegionStep], start: int) -> list[Region]:
@@ -243,7 +266,7 @@ def _iterations(
 
 
 def _after_region(region: Region, arrays: Mapping[str, Stored], evaluator: Evaluator) -> Stored:
-    """The contents of the region's array after it: `sum(value where an iteration writes here) + old elsewhere`.
+    """What the array of a region holds after it: the sum of the values written, and the old one elsewhere.
 
     No two iterations write one element, so the sum has at most one term. Axes that the subscripts
     tell are replaced, the others stay bound.

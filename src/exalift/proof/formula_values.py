@@ -26,7 +26,7 @@ from exalift.affine import (
     WeightedPoints,
 )
 from exalift.base import DType
-from exalift.dialects import ArrayValue, ConstantValue, Dialect, IndexScalar, Node
+from exalift.dialects import ArrayValue, ConstantValue, Dialect, IndexScalar, Node, Operation
 
 from .opaque import Registry, inverted
 from .sums import INDEX, Factor, Sum, Term, UndecidedError, Work, multiplied, number, restricted, scaled
@@ -108,6 +108,12 @@ class Evaluator:
                 return self.stored(Formula((), Constant(value, type.dtype)), {})
             case IndexScalar(index, type):
                 return self.stored(Formula((), IndexValue(index, type.dtype)), {})
+            case Operation():
+                return self._operation(node, arrays)
+            case _:
+                assert_never(node)
+
+    def _operation(self, node: Operation, arrays: Mapping[str, Stored]) -> Stored:
         formula = self._formulas.get(node)
         types = tuple(operand.type for operand in node.operands)
         if formula is None:
@@ -235,6 +241,8 @@ class Evaluator:
                 return multiplied(values[0], values[1], self.work)
             case "divide" if dtype.is_float:
                 return self._divided(values[0], values[1], where)
+            case _:
+                pass
         if function.startswith("compare_"):
             return self._compared(function[8:], values, of, where)
         commutes = function in ("maximum", "minimum", "and", "or", "xor")
