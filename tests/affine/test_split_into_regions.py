@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from affine_notation import check_regions, loop_count, program, render
 
-from exalift.affine import Region, Role, verify_program
+from exalift.affine import Program, Region, Role, splitting, verify_program
+from exalift.affine.domains import DomainError
+from exalift.affine.planning import Planned
 from exalift.base import DType
 
 
@@ -305,3 +308,20 @@ for i in range(0, N):
     assert {array.name for array in made.arrays if array.role is Role.PARAMETER} <= names
     assert all(isinstance(step, Region) and step.array in names for step in regions.body)
     verify_program(made)
+
+
+def test_what_isl_gives_up_on_runs_in_source_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gives_up(_: Program) -> Planned:
+        raise DomainError("too many operations")
+
+    monkeypatch.setattr(splitting, "plan", gives_up)
+    text = """
+for i in range(0, N):
+  for j in range(0, i):
+    if j % 2 == 0:
+      A[i, j] = A[j, i] + 1
+  b[i] = A[i, 0]
+"""
+    made = check_regions(program(text, A="N, N", b="N"), {"N": 5}, {"N": 1})
+    assert loop_count(made.body) == 2
+    assert "too complex" in render(made)[0]

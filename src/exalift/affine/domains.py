@@ -11,7 +11,7 @@ manual, sections "Sets and Relations" and "Piecewise Quasi Affine Expressions".
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,7 +26,7 @@ from .ir import Program
 NOMINAL_SIZE = 100
 """The value of every size where two symbolic extents must be compared."""
 
-_OPERATIONS = 3_000_000
+_OPERATIONS = 1_000_000
 _PARAM = isl.dim_type.param
 _SET = isl.dim_type.set
 _IN = isl.dim_type.in_
@@ -39,7 +39,7 @@ class DomainError(Exception):
 
 @contextmanager
 def limited(operations: int = _OPERATIONS) -> Generator[None]:
-    """Turn isl's errors, running past `operations` among them, into `DomainError`."""
+    """Turn isl's errors, running past `operations` (0: no limit) among them, into `DomainError`."""
     context = isl.DEFAULT_CONTEXT
     before = context.get_max_operations()
     context.reset_operations()
@@ -274,13 +274,22 @@ def bounds(item: isl.Set, name: str, given: Iterable[str]) -> Range:
 
     def best(smallest: bool) -> Affine:
         sign = 1 if smallest else -1
-        found = valid(_piece_bounds(points, smallest), sign)
         # Convex hulls are costly, the more so with divisions; validity is checked on the exact set.
-        if not found:
-            found = valid(_facets(points.simple_hull(), smallest), sign)
-        if not found:
-            found = valid(_facets(points.remove_divs().polyhedral_hull(), smallest), sign)
-        if not found:
+        ways: list[Callable[[], list[Affine]]] = [
+            lambda: _piece_bounds(points, smallest),
+            lambda: _facets(points.simple_hull(), smallest),
+            lambda: _facets(points.remove_divs().polyhedral_hull(), smallest),
+        ]
+        found: list[Affine] = []
+        for way in ways:
+            try:
+                with limited():
+                    found = valid(way(), sign)
+            except DomainError:
+                continue
+            if found:
+                break
+        else:
             raise DomainError(f"{name} has no affine bound")
         return max(found, key=lambda c: (sign * nominal(c), c.is_linear, -len(c.terms), str(c)))
 

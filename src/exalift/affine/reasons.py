@@ -50,7 +50,7 @@ class Reasons:
         flow = next((edge for edge in plan.carried if self.is_by_value(edge)), None)
         edge = flow or next(iter(plan.carried), None)
         if edge is None:
-            return f"the order of `{plan.node.iv}`"
+            return "its dependences are too complex to analyse"
         first, second = edge.source.assign.span.line, edge.sink.assign.span.line
         where = f"within line {first}" if first == second else f"from line {first} to line {second}"
         if flow is not None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from .absorption import Absorption
 from .composition import Composition
-from .domains import nominal, size_context
+from .domains import DomainError, limited, nominal, size_context
 from .expansion import Expanded, Expansion, expand, find_expansions
 from .index_splitting import Split, deepest, find_splits, split
 from .ir import Array, Assign, Program, Role
 from .naming import assigns, fresh_name, plain_names, renamed_arrays, with_unique_ivs
-from .planning import Planned, plan
+from .planning import Planned, plan, plan_in_source_order
 from .region_building import RegionBuilder
 from .region_facts import RegionFacts
 from .regions import RegionProgram, RegionStep
@@ -104,6 +104,20 @@ class _Splitting:
     kept: frozenset[str]
 
     def run(self) -> _Split:
+        try:
+            with limited(0):
+                return self.best()
+        except DomainError:
+            with limited(0):
+                return self.in_source_order()
+
+    def in_source_order(self) -> _Split:
+        """What is always there: all loops, around single points."""
+        program, originals = with_unique_ivs(self.program)
+        planned = plan_in_source_order(program)
+        return self.composed(_Candidate(Expanded(program, {}, {}, {}), planned, originals), frozenset())
+
+    def best(self) -> _Split:
         rejected: set[Expansion] = set()
         while True:
             found = self.searched(rejected)
