@@ -89,7 +89,11 @@ def _slices(operands: Sequence[TensorType], hints: Hints) -> Iterable[Attributes
     fitting = [[r for r in options if _length(r) == g] for options, g in zip(ranges, goal, strict=True)]
     whole = tuple(options[0] for options in ranges)
     candidates = chain(_cornered(goal, hints), product(*fitting), _few_cuts_first(ranges))
-    found = (slice_attributes(*zip(*c, strict=True)) for c in candidates if c != whole)
+    # What is in no shape is an induction variable: a window that moves with a loop is dynamic_slice's.
+    shapes = (*operand.shape, *hints.extents, *(hints.goal.shape if hints.goal else ()))
+    sizes = frozenset[str]().union(*(extent.names for extent in shapes))
+    still = (c for c in candidates if all(s.names | e.names <= sizes for s, e, _ in c))
+    found = (slice_attributes(*zip(*c, strict=True)) for c in still if c != whole)
     distinct: dict[Attributes, None] = dict.fromkeys(islice(found, 2 * LIMIT))
     return islice(distinct, LIMIT)
 
