@@ -45,7 +45,7 @@ from exalift.proof import Level, Status, Verdict, prove
 @pytest.mark.parametrize("name", KERNELS)
 def test_right_liftings_are_proved(name):
     kernel = KERNELS[name]()
-    verdict = prove(kernel.source, kernel.lifted, kernel.dialect)
+    verdict = prove(kernel.source, kernel.lifted, kernel.dialect, all_sizes=False)
     assert verdict.status is Status.PROVED and verdict.level is Level.BOUNDED, str(verdict)
     assert verdict.reaches(Level.TESTED) and not verdict.reaches(Level.ALL_SIZES)
     assert verdict.counterexample is None and verdict.sizes and verdict.seconds < 10
@@ -137,7 +137,7 @@ def test_reassociated_floats_are_not_refuted():
     source = program("cancel", arrays, [loop("i", 0, "N", total, again)])
     x, y = array_of(source, "x"), array_of(source, "y")
     target = lifted(source, [Update("y", op("add", y, reduce(x, "add", [0, 1])))])
-    verdict = prove(source, target, STABLEHLO)
+    verdict = prove(source, target, STABLEHLO, all_sizes=False)
     assert verdict.status is Status.PROVED and verdict.level is Level.BOUNDED
     assert any("exact reals" in sentence for sentence in verdict.assumptions)
 

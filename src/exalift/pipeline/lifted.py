@@ -136,7 +136,7 @@ class Lifted:
 
     @property
     def proof(self) -> str:
-        """The level of proof that was reached: `bounded` or `tested`."""
+        """The level of proof that was reached: `all-sizes`, `bounded` or `tested`."""
         return level_name(self.verdict)
 
     @property

@@ -68,7 +68,7 @@ def prove_all_sizes(
         return AllSizes(False, str(error), time.monotonic() - start)
     except RecursionError:
         return AllSizes(False, "the programs are nested too deeply", time.monotonic() - start)
-    return AllSizes(True, "equal for all sizes", time.monotonic() - start, steps)
+    return AllSizes(True, "equal for all values at all sizes", time.monotonic() - start, steps)
 
 
 @dataclass(frozen=True, slots=True)

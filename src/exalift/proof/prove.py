@@ -1,15 +1,17 @@
-"""The proof of one pair of programs: tests first, which refute cheaply, then small sizes exactly."""
+"""The proof of one pair of programs: tests first, which refute cheaply, then all sizes, then small ones."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from exalift.affine import Program
 from exalift.base import UsageError
 from exalift.dialects import Dialect, TensorProgram
 
+from .all_sizes import ASSUMPTIONS, AllSizes, prove_all_sizes
 from .bounded import BoundedOutcome, prove_bounded
 from .runs import Pair
 from .sizes import SizeSpace, SmallSizes, sizes_for_tests, small_sizes
@@ -22,6 +24,9 @@ _WIDER = 5
 _WIDER_S = 1.0
 # The part of the budget that tests may take where a proof is asked for.
 _TEST_SHARE = 0.3
+# What the attempt at all sizes may take: most that succeed take a tenth of a second.
+_ALL_SIZES_SHARE = 0.4
+_ALL_SIZES_S = 2.5
 # The part after which sizes that add no new pair are left out.
 _ENOUGH_SHARE = 0.4
 
@@ -41,6 +46,7 @@ def prove(
     budget_s: float = 10.0,
     seed: int = 0,
     sizes: Mapping[str, int] | None = None,
+    all_sizes: bool = True,
 ) -> Verdict:
     """Decide, as far as the budget goes, whether a lifted program is its source's.
 
@@ -48,6 +54,9 @@ def prove(
     values. All other sizes, those that the source fixes and a pass made symbolic included, take
     small values that `source.constraints` and the minima allow.
 
+    PROVED at `all-sizes`, which is tried where `bounded` is asked for and `all_sizes` is set: for
+    every value of the sizes, all results are equal for all inputs (see `prove_all_sizes`); `sizes` of
+    the verdict are then those of the tests that came before.
     PROVED at `bounded`: for every tuple of sizes in the verdict, all elements of all results are
     equal for all inputs. Where there are too many tuples for the budget, these are at least so many
     that any two sizes take every pair of their values; the reason says so.
@@ -74,6 +83,11 @@ def prove(
             return refuted
         if asked is Level.TESTED:
             return report.of_tests(tests)
+        if all_sizes and tests.sizes:
+            seconds = min(_ALL_SIZES_S, budget_s * _ALL_SIZES_SHARE)
+            for_all = prove_all_sizes(source, lifted, dialect, budget_s=seconds)
+            if for_all.proved:
+                return report.of_all_sizes(tests, for_all)
         small = small_sizes(space, _WIDTH)
         outcome = prove_bounded(pair, small, deadline, start + budget_s * _ENOUGH_SHARE)
         if outcome.finished and not outcome.undecided and small.complete:
@@ -175,6 +189,12 @@ class _Report:
         reason = f"equal in {tests.runs} runs at {len(tests.sizes)} tuples of sizes"
         witness = {"runs": tests.runs}
         return self.verdict(Status.PROVED, Level.TESTED, tuple(tests.sizes), reason, witness=witness)
+
+    def of_all_sizes(self, tests: TestOutcome, outcome: AllSizes) -> Verdict:
+        sizes = tuple(tests.sizes)
+        witness = {"runs": tests.runs, "steps": outcome.steps}
+        found = self.verdict(Status.PROVED, Level.ALL_SIZES, sizes, outcome.reason, witness=witness)
+        return replace(found, assumptions=(*found.assumptions, *ASSUMPTIONS))
 
     def of_proof(self, tests: TestOutcome, small: SmallSizes, outcome: BoundedOutcome) -> Verdict:
         if outcome.undecided or not outcome.sizes or not outcome.covered:
