@@ -1,4 +1,4 @@
-"""Fixtures for all tests: golden files."""
+"""What holds for all tests: golden files, and how long a random example may take."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast examples come depends on what else the machine does, and says nothing of the code.
+settings.register_profile("exalift", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("exalift")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
