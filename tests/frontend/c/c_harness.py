@@ -93,12 +93,19 @@ def pick_sizes(program: Program, generator: np.random.Generator, wanted: Mapping
     raise AssertionError
 
 
+def _address(library: ctypes.CDLL, name: str) -> int | None:
+    """A function that the library exports by its name, else the one that it was built for."""
+    try:
+        return ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+    except AttributeError:
+        return ctypes.c_void_p.in_dll(library, "exalift_entry").value
+
+
 def call_native(
     library: ctypes.CDLL,
     program: Program,
     inputs: Mapping[str, np.ndarray],
     sizes: Mapping[str, int],
-    file_scope: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
     """Final contents of all parameter arrays, and "return"."""
     buffers = {name: np.array(value, order="C", copy=True) for name, value in inputs.items()}
@@ -106,7 +113,7 @@ def call_native(
     dtypes = {size.name: size.dtype for size in program.sizes}
     arguments: list[object] = []
     for name in program.parameters:
-        if name in file_scope:
+        if name in program.globals:
             kind = CTYPES[dtypes.get(name) or arrays[name].dtype]
             place = ctypes.addressof(kind.in_dll(library, name))
             if name in sizes:
@@ -119,11 +126,11 @@ def call_native(
             arguments.append(CTYPES[arrays[name].dtype](buffers[name][()].item()))
         else:
             arguments.append(buffers[name].ctypes.data_as(ctypes.c_void_p))
-    entry = ctypes.c_void_p.in_dll(library, "exalift_entry").value
+    entry = _address(library, program.name)
     result = None if program.returns is None else CTYPES[program.returns.dtype]
     function = ctypes.CFUNCTYPE(result, *(type(argument) for argument in arguments))(entry)
     returned = function(*arguments)
-    for name in file_scope:
+    for name in program.globals:
         if name in buffers:
             place = ctypes.addressof(CTYPES[arrays[name].dtype].in_dll(library, name))
             ctypes.memmove(buffers[name].ctypes.data, place, buffers[name].nbytes)
@@ -162,7 +169,6 @@ def check_program(
     sizes: Mapping[str, int] | None = None,
     rounds: int = 3,
     seed: int = 0,
-    file_scope: Sequence[str] = (),
     inputs: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Compare a program with a compiled library on random inputs, at random small sizes."""
@@ -170,7 +176,7 @@ def check_program(
     for _ in range(rounds):
         chosen = pick_sizes(program, generator, sizes or {})
         given = make_inputs(program, chosen, generator) | dict(inputs or {})
-        expected = call_native(library, program, given, chosen, file_scope)
+        expected = call_native(library, program, given, chosen)
         actual = interpret(program, given, chosen, Machine())
         compare(program, expected, actual, f"at {chosen}")
 
@@ -182,10 +188,9 @@ def check(
     sizes: Mapping[str, int] | None = None,
     rounds: int = 3,
     defines: Sequence[str] = (),
-    file_scope: Sequence[str] = (),
 ) -> Program:
     """Parse a function, compare it with gcc's, and give the program."""
     (program,) = parse_c(text, "test.c", function=function, defines=defines)
     library = build(text, function, flags=[f"-D{define}" for define in defines])
-    check_program(library, program, sizes=sizes, rounds=rounds, file_scope=file_scope)
+    check_program(library, program, sizes=sizes, rounds=rounds)
     return program

@@ -17,6 +17,7 @@ from .values import Nothing, PointerValue, Value
 if TYPE_CHECKING:
     from .execution import Execution
 
+
 def block_call(execution: Execution, call: Call) -> Value:
     """A loop over the elements: `memset(p, 0, bytes)` or `memcpy(p, q, bytes)`."""
     target = execution.pointer(_bare(call.arguments[0]))

@@ -10,7 +10,7 @@ from exalift.affine import Affine, Constraint, Guard
 from .inequalities import contradictory, implies, projected, upper_bounds
 from .symbolic import Atom, Floor, Poly, floor
 
-MAX_CASES = 8
+MAX_CASES = 16
 
 
 @dataclass(frozen=True, slots=True)

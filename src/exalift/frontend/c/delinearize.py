@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, islice, product
 
 from .context import Context, Ledger, affine_of
 from .simplify import divide
@@ -129,13 +129,13 @@ def chains(offsets: Sequence[Poly], sizes: frozenset[str]) -> Iterator[Chain]:
     numbers: set[int] = set()
     for offset in offsets:
         for counters, stride in coefficients(offset, sizes).items():
-            if not counters:
-                continue
             number = stride.constant
-            if number is not None:
+            if counters and number is not None:
                 numbers.add(abs(number))
-            else:
-                strides[stride if stride.terms[-1][1] > 0 else -stride] = None
+            elif counters:
+                strides[_positive(stride)] = None
+    if not strides:
+        strides = _fixed_places(offsets)
     by_degree: dict[int, list[Poly]] = {}
     for stride in strides:
         lead = stride.terms[-1][0]
@@ -144,12 +144,23 @@ def chains(offsets: Sequence[Poly], sizes: frozenset[str]) -> Iterator[Chain]:
     if not by_degree:
         return
     levels = [by_degree[degree] for degree in sorted(by_degree, reverse=True)]
-    seen = 0
-    for choice in product(*levels):
-        seen += 1
-        if seen > MAX_CHAINS:
-            return
+    for choice in islice(product(*levels), MAX_CHAINS):
         yield from _refined(choice, sorted((n for n in numbers if n > 1), reverse=True))
+
+
+def _positive(stride: Poly) -> Poly:
+    return stride if stride.terms[-1][1] > 0 else -stride
+
+
+def _fixed_places(offsets: Sequence[Poly]) -> dict[Poly, None]:
+    """Strides of subscripts without counters, such as `(n - 1) * m + 2`: what multiplies a size."""
+    strides: dict[Poly, None] = {}
+    for offset in offsets:
+        for symbol in sorted({a for m, _ in offset.terms if len(m) > 1 for a in m if isinstance(a, str)}):
+            parts = offset.split(symbol)
+            if parts is not None and set(parts) <= {0, 1}:
+                strides[_positive(parts[1])] = None
+    return strides
 
 
 def _refined(strides: tuple[Poly, ...], numbers: Sequence[int]) -> Iterator[Chain]:

@@ -78,8 +78,8 @@ class Emitter:
                     done.append(Assign(self.name(access.memory), indices, right, span))
                 case BoundedLoop(iv, wanted, lower, upper, inner, span):
                     name = self._counter(wanted, counters)
-                    ends = (self._indices(bounds, counters) for bounds in (lower, upper))
-                    done.append(Loop(name, *ends, self.block(inner, {**counters, iv: name}), span))
+                    starts, ends = self._indices(lower, counters), self._indices(upper, counters)
+                    done.append(Loop(name, starts, ends, self.block(inner, {**counters, iv: name}), span))
                 case Guarded(guard, then, otherwise, span):
                     done.append(self._if(guard, then, otherwise, counters, span))
                 case Fill(memory, span):

@@ -8,7 +8,7 @@ bound must be followed, and is refused otherwise, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -45,6 +45,7 @@ class Execution:
     """The state. `values` holds what is followed; other variables live in `memories`.
 
     `table` gives loop-carried placeholders their closed forms, `used` which symbols were ever read.
+    `sizing` names integer parameters that decide whether a loop runs, whatever else they are used for.
     `demoted` collects variables that cannot be followed after all: name and reason by key.
     """
 
@@ -63,6 +64,7 @@ class Execution:
     demoted: dict[str, str] = field(default_factory=dict[str, str])
     claims: list[Condition] = field(default_factory=list[Condition])
     assumptions: dict[str, None] = field(default_factory=dict[str, None])
+    sizing: set[str] = field(default_factory=set[str])
     symbols: dict[str, tuple[str, DType]] = field(default_factory=dict[str, tuple[str, DType]])
     calls: tuple[str, ...] = ()
     conditional: int = 0
@@ -188,7 +190,7 @@ class Execution:
         self.assumptions[sentence] = None
 
     @contextmanager
-    def collecting(self) -> Iterator[list[DraftStatement]]:
+    def collecting(self) -> Generator[list[DraftStatement]]:
         """Statements executed inside go into a list of their own."""
         outer, self.output = self.output, []
         try:
@@ -197,7 +199,7 @@ class Execution:
             self.output = outer
 
     @contextmanager
-    def in_condition(self) -> Iterator[None]:
+    def in_condition(self) -> Generator[None]:
         self.conditional += 1
         try:
             yield

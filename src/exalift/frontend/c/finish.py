@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from exalift.affine import Expression, Guard, GuardValue, IndexValue, Program, Role, Size, Statement
-from exalift.base import DType
 
 from .context import Context, Ledger, affine_of
 from .draft import (
@@ -76,7 +75,7 @@ class Finish:
         returned = None
         if result is not None:
             returned = normal_expression(self.normalizer, result, Context(), function.span)
-        self._check_sizes(body, extents)
+        self._check_sizes(body, returned, extents)
         shapes = Shapes(self.ledger)
         sites = by_memory(self.normalizer.sites)
         used = list(dict.fromkeys([*self._parameters(), *sites]))
@@ -131,11 +130,14 @@ class Finish:
         return found
 
     def _check_sizes(
-        self, body: tuple[NormalStatement, ...], extents: dict[Memory, tuple[Poly | None, ...]]
+        self,
+        body: tuple[NormalStatement, ...],
+        returned: Draft | None,
+        extents: dict[Memory, tuple[Poly | None, ...]],
     ) -> None:
         """Integer parameters that only serve as data are no sizes."""
         names = self.ledger.names
-        sizing: set[str] = set()
+        sizing = set(self.execution.sizing)
         for poly in (*(e for es in extents.values() for e in es if e is not None), *self.ledger.asked):
             sizing |= poly.symbols
         for site in self.normalizer.sites:
@@ -143,7 +145,9 @@ class Finish:
                 sizing |= index.symbols
         guards: list[Guard] = []
         mentioned: set[str] = set()
-        for item in _parts(body):
+        values = [] if returned is None else [returned]
+        values += [s.value for s in stores(body) if isinstance(s, Store)]
+        for item in _parts(body, values):
             if isinstance(item, Guard):
                 guards.append(item)
             else:
@@ -154,9 +158,8 @@ class Finish:
                 mentioned |= used
                 if used - names:
                     sizing |= used
-        for statement in stores(body):
-            if isinstance(statement, Store):
-                mentioned |= _symbols(statement.value)
+        for value in values:
+            mentioned |= _symbols(value)
         reasons = {
             self.execution.symbols[name][0]: "it is an integer parameter that sizes nothing"
             for name in names
@@ -176,20 +179,21 @@ class Finish:
         arrays += [emitter.array(memory) for memory in used if memory.role is Role.LOCAL]
         by_key = {key: name for name, (key, _) in execution.symbols.items()}
         order: list[str] = []
+        outer: list[str] = []
         for parameter in function.parameters:
             memory = self.memories[parameter.name]
             order.append(parameter.name if memory is None else emitter.name(memory))
         for key in execution.globals:
             if key in execution.memories:
-                order.append(emitter.name(execution.memories[key]))
+                outer.append(emitter.name(execution.memories[key]))
             elif by_key.get(key) in {size.name for size in sizes}:
-                order.append(by_key[key])
+                outer.append(by_key[key])
         statements: tuple[Statement, ...] = emitter.block(body, {})
         value: Expression | None = None if returned is None else emitter.expression(returned, {})
         self._assumptions(body, returned)
         return Program(
             function.name,
-            tuple(order),
+            (*order, *outer),
             sizes,
             tuple(arrays),
             statements,
@@ -198,6 +202,7 @@ class Finish:
             tuple(execution.assumptions),
             self.ledger.guard,
             function.span,
+            frozenset(outer),
         )
 
     def _sizes(self) -> tuple[Size, ...]:
@@ -249,8 +254,10 @@ def _with_positive_factor(poly: Poly) -> frozenset[str]:
     return frozenset(found)
 
 
-def _parts(body: tuple[NormalStatement, ...]) -> Iterator[Guard | frozenset[str]]:
+def _parts(body: tuple[NormalStatement, ...], values: list[Draft]) -> Iterator[Guard | frozenset[str]]:
     """The conditions, those inside values too, and the symbols of the bounds."""
+    for value in values:
+        yield from _guards(value)
     pending = list(body)
     while pending:
         statement = pending.pop()
@@ -262,8 +269,6 @@ def _parts(body: tuple[NormalStatement, ...]) -> Iterator[Guard | frozenset[str]
             case Guarded(guard, then, otherwise):
                 yield guard
                 pending.extend(then + otherwise)
-            case Store(value=value):
-                yield from _guards(value)
             case _:
                 pass
 
@@ -292,8 +297,8 @@ def _overflows(root: Draft) -> bool:
     pending = [root]
     while pending:
         node = pending.pop()
-        if isinstance(node, Operation) and node.function in _OVERFLOWING:
-            if node.dtype.is_integer and node.dtype.is_signed and node.dtype is not DType.I1:
-                return True
+        signed = node.dtype.is_integer and node.dtype.is_signed
+        if isinstance(node, Operation) and node.function in _OVERFLOWING and signed:
+            return True
         pending.extend(operands(node))
     return False

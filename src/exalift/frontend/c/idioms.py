@@ -43,15 +43,15 @@ def select(condition: Draft, then: Draft, otherwise: Draft, assumptions: dict[st
         condition, then, otherwise = condition.operands[0], otherwise, then
     if then == otherwise:
         return then
+    # Both arms were converted alike: convert what is chosen. (Not from i1, which has no minimum.)
     if (
         isinstance(then, Converted)
         and isinstance(otherwise, Converted)
         and then.operand.dtype is otherwise.operand.dtype
+        and then.operand.dtype is not DType.I1
     ):
-        # Both arms were converted alike: convert what is chosen. (Not from i1, which has no minimum.)
-        if then.operand.dtype is not DType.I1:
-            chosen = select(condition, then.operand, otherwise.operand, assumptions)
-            return Converted(chosen, then.dtype)
+        chosen = select(condition, then.operand, otherwise.operand, assumptions)
+        return Converted(chosen, then.dtype)
     extremum = _extremum(condition, then, otherwise)
     if extremum is not None:
         if then.dtype.is_float:

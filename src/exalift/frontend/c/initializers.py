@@ -88,7 +88,7 @@ def _unflatten(position: int, shape: tuple[int, ...]) -> tuple[Poly, ...]:
 
 def constant_variable(execution: Execution, declaration: Declaration) -> None:
     """A `const` variable of static storage: its initialiser, as if written at the start of the function."""
-    declared, key = declaration.type, execution.key(declaration)
+    declared = declaration.type
     first = declaration.initializer
     assert first is not None
     if declared.pointer:

@@ -78,7 +78,11 @@ class CType:
 def _describe(given: _Cursor) -> CType:
     """A clang type; recursion goes down the declarator, which clang limits."""
     canonical = given.get_canonical()
-    kind = canonical.kind.name
+    try:
+        kind = canonical.kind.name
+    except ValueError:
+        # A type that the bindings do not know, such as _Float16.
+        return CType("other", str(given.spelling))
     flags = (
         canonical.is_const_qualified(),
         canonical.is_volatile_qualified(),

@@ -15,6 +15,7 @@ from exalift.base import DType, Span
 
 from .control import without_jumps
 from .draft import Bound, Branch, DraftStatement, Iteration
+from .indices import explain
 from .symbolic import (
     Atom,
     Comparison,
@@ -27,6 +28,7 @@ from .symbolic import (
     choice,
     compare,
     floor,
+    has_data,
     trips,
 )
 from .symbolic import Both as BothConditions
@@ -106,7 +108,7 @@ def run_loop(execution: Execution, statement: LoopStatement) -> None:
     end = execution.values
     try:
         _close(execution, loop, end)
-        domain = _domain(loop, condition, test.span)
+        domain = _domain(execution, loop, condition, test)
         count = _count(domain, statement.test_first)
         execution.values = _after(execution, loop, middle, end, count)
         iteration = _iteration(execution, loop, condition, domain, tuple(output))
@@ -114,6 +116,7 @@ def run_loop(execution: Execution, statement: LoopStatement) -> None:
         raise refusal(span, "the bounds of this loop are too complex to follow", _HINT) from None
     if not output:
         return
+    execution.sizing |= domain.entry.symbols
     if isinstance(domain.entry, Known):
         execution.emit(iteration, span)
     else:
@@ -196,6 +199,10 @@ def _close(execution: Execution, loop: _Loop, end: dict[str, Content]) -> None:
             break
         pending = left
     execution.table.update(loop.closed)
+    for symbol, form in loop.closed.items():
+        # Whoever reads the variable reads what its closed form is made of, such as an outer placeholder.
+        if symbol in execution.used:
+            execution.used |= form.symbols
     span = loop.statement.span
     for carried in pending:
         if carried.symbol not in execution.used or carried.key not in execution.values:
@@ -205,7 +212,7 @@ def _close(execution: Execution, loop: _Loop, end: dict[str, Content]) -> None:
             raise refusal(
                 span,
                 f"the pointer `{declaration.name}` does not move by the same distance in every iteration",
-                "two arrays that swap places: copy, or write two steps in one iteration; otherwise use subscripts",
+                "if two arrays swap places, write two steps in one iteration; otherwise use subscripts",
             )
         reason = f"it does not change by the same amount in every iteration of the loop at line {span.line}"
         execution.demote(declaration, reason)
@@ -248,14 +255,13 @@ def _solve(loop: _Loop, carried: _Carried, end: dict[str, Content]) -> bool:
 # The condition.
 
 
-def _domain(loop: _Loop, condition: Condition, span: Span) -> _Domain:
+def _domain(execution: Execution, loop: _Loop, condition: Condition, test: Expr) -> _Domain:
+    span = test.span
     counts: list[Poly] = []
     needs: list[Poly] = []
     bounds: list[Bound] = []
     entry: Condition = Known(True)
-    for part in _conjuncts(condition, span):
-        if not isinstance(part, Comparison):
-            raise refusal(span, "the condition of the loop depends on data", _HINT)
+    for part in _conjuncts(execution, condition, test):
         left, right = (
             _looked_through(p.substitute(loop.closed), loop.time, bounds) for p in (part.left, part.right)
         )
@@ -281,8 +287,8 @@ def _domain(loop: _Loop, condition: Condition, span: Span) -> _Domain:
     return _Domain(tuple(counts), entry, tuple(needs), tuple(bounds))
 
 
-def _conjuncts(condition: Condition, span: Span) -> list[Condition]:
-    pending, found = [condition], list[Condition]()
+def _conjuncts(execution: Execution, condition: Condition, test: Expr) -> list[Comparison]:
+    pending, found = [condition], list[Comparison]()
     while pending:
         part = pending.pop()
         match part:
@@ -290,13 +296,13 @@ def _conjuncts(condition: Condition, span: Span) -> list[Condition]:
                 pending += [right, left]
             case Known(True):
                 pass
-            case Known():
-                raise refusal(span, "the condition of the loop is never true")
-            case _:
+            case Comparison():
                 found.append(part)
-    if any(not isinstance(part, Comparison) for part in found):
-        data = "depends on data" if any(part.symbols == frozenset() for part in found) else "has an `||`"
-        raise refusal(span, f"the condition of the loop {data}", _HINT)
+            case _ if has_data(part):
+                why = explain(execution, test)
+                raise refusal(test.span, f"the condition of the loop depends on data{why}", _HINT)
+            case _:
+                raise refusal(test.span, "the condition of the loop has an `||`", _HINT)
     return found
 
 

@@ -108,7 +108,10 @@ def _fdim(x: Draft, y: Draft) -> Draft:
 
 
 def _rounded(function: str) -> MathFunction:
-    return MathFunction(1, lambda x: Converted(apply(function, x), DType.I64), "", DType.I64)
+    def build(x: Draft) -> Draft:
+        return Converted(apply(function, x), DType.I64)
+
+    return MathFunction(1, build, "", DType.I64)
 
 
 _FLOATING: dict[str, MathFunction] = {

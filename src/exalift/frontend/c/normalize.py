@@ -108,7 +108,11 @@ class Normalizer:
 
     def sides(self, guard: Guard, context: Context) -> tuple[Context, Context]:
         """What is known where a condition holds, and where it does not."""
-        opposite = self.simplifier.negation(guard, context)
+        try:
+            opposite = self.simplifier.negation(guard, context)
+        except NotAffineError:
+            # Too many cases: what is known outside is forgotten, which is safe.
+            return context.assume_guard(guard), context
         return context.assume_guard(guard), context.assume_guard(opposite)
 
     def _split_guard(self, condition: Condition, on: Condition, context: Context) -> Guard | None:
@@ -116,7 +120,10 @@ class Normalizer:
         if case is None:
             return None
         then = self.guard(condition, context.assume_guard(case))
-        opposite = self.simplifier.negation(case, context)
+        try:
+            opposite = self.simplifier.negation(case, context)
+        except NotAffineError:
+            return None
         otherwise = self.guard(condition, context.assume_guard(opposite))
         if then is None or otherwise is None:
             return None
@@ -375,8 +382,9 @@ class Normalizer:
                     inside = self._predicated(test, inner, locals_)
                     done.append(BoundedLoop(iv, name, lower, upper, inside, span))
                 case Guarded(guard, then, otherwise, span):
-                    sides = (self._predicated(test, side, locals_) for side in (then, otherwise))
-                    done.append(Guarded(guard, *sides, span))
+                    first = self._predicated(test, then, locals_)
+                    second = self._predicated(test, otherwise, locals_)
+                    done.append(Guarded(guard, first, second, span))
                 case Fill(memory, span):
                     if memory not in locals_:
                         raise refusal(span, f"`{memory.name}` is initialised under a condition on data")

@@ -11,7 +11,7 @@ from exalift.base import DType, Span
 from . import idioms
 from .context import Context
 from .draft import Access, Converted, Draft, Fetch, Integer, Operation, Truth, fetches
-from .simplify import NotAffineError, SplitError
+from .simplify import Ask, NotAffineError, SplitError
 from .symbolic import (
     Atom,
     Both,
@@ -68,11 +68,11 @@ def converted(operand: Draft, dtype: DType) -> Draft:
     """A conversion; index values are given in the type asked for where that is the same number."""
     if operand.dtype is dtype:
         return operand
-    if isinstance(operand, IndexValue) and operand.dtype.is_signed and operand.dtype.bits >= 32:
-        if dtype.is_float or (dtype.is_integer and dtype.bits >= operand.dtype.bits):
+    if isinstance(operand, IndexValue):
+        own = operand.dtype
+        same = own.is_signed and own.bits >= 32 and (dtype.is_float or dtype.bits >= own.bits)
+        if same or (dtype.is_integer and dtype.bits <= own.bits):
             return IndexValue(operand.index, dtype)
-    if isinstance(operand, IndexValue) and dtype.is_integer and dtype.bits <= operand.dtype.bits:
-        return IndexValue(operand.index, dtype)
     return Converted(operand, dtype)
 
 
@@ -204,7 +204,10 @@ def integer(normalizer: Normalizer, value: Poly, dtype: DType, context: Context,
     """A followed integer as data of an integer type: an index value, or exact arithmetic on some."""
     try:
         poly = normalizer.simplifier.resolved(value)
-        affine = normalizer.simplifier.affine(poly, context, ask=False)
+    except TooComplexError:
+        raise refusal(span, "an integer expression that is too large") from None
+    try:
+        affine = normalizer.simplifier.affine(poly, context, ask=Ask.NOTHING)
         if affine.is_constant:
             return Constant(wrap(affine.constant, dtype), dtype)
         return IndexValue(affine, dtype)
@@ -247,8 +250,8 @@ def _with_choice(poly: Poly, condition: Condition, which: bool) -> Poly:
             case Floor(numerator, denominator):
                 return Poly.atom(Floor(_with_choice(numerator, condition, which), denominator))
             case Quotient(numerator, denominator, dtype):
-                parts = (_with_choice(part, condition, which) for part in (numerator, denominator))
-                return Poly.atom(Quotient(*parts, dtype))
+                above = _with_choice(numerator, condition, which)
+                return Poly.atom(Quotient(above, _with_choice(denominator, condition, which), dtype))
             case Wrapped(operand, dtype):
                 return Poly.atom(Wrapped(_with_choice(operand, condition, which), dtype))
             case Trips(operand):
@@ -323,7 +326,7 @@ def _atom(normalizer: Normalizer, atom: Atom, dtype: DType, context: Context, sp
             return IndexValue(Affine.symbol(atom), dtype)
         case Quotient(numerator, denominator, own):
             try:
-                simple = normalizer.simplifier.affine(Poly.atom(atom), context, ask=False)
+                simple = normalizer.simplifier.affine(Poly.atom(atom), context, ask=Ask.NOTHING)
                 return IndexValue(simple, dtype)
             except (NotAffineError, SplitError):
                 pass

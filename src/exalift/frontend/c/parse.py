@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from exalift.affine import Program, verify_program
 from exalift.base import Diagnostic, RefusedError, Span, UsageError
 
-from .libclang import Node, Unit, parse
 from .functions import take
+from .libclang import Node, Unit, parse
 from .library import Library
 from .reader import Reader
 from .syntax import Refusal

@@ -81,10 +81,10 @@ class Shapes:
                 if rows is not None:
                     return chain, rows
         worst = next((s for s in sites if affine_of(s.access.indices[0]) is None), sites[0])
+        flat = show(worst.access.indices[0])
         raise refusal(
             worst.access.span,
-            f"the flat subscript `{show(worst.access.indices[0])}` of `{memory.name}` cannot be taken apart into "
-            "rows and columns",
+            f"the flat subscript `{flat}` of `{memory.name}` cannot be taken apart into rows and columns",
             "declare the array with its dimensions, such as `double a[n][m]`",
         )
 
@@ -108,11 +108,9 @@ class Shapes:
         rows: list[tuple[Poly, ...]],
     ) -> None:
         """Inner dimensions are settled; find or check the outermost."""
-        if outer is None:
-            outer = self._cover(memory, [(row[0], site) for row, site in zip(rows, sites, strict=True)])
-        extents = (outer, *chain.extents)
-        self._check(memory, extents, [(row[:1], site) for row, site in zip(rows, sites, strict=True)])
-        self._finish(memory, extents, list(zip(rows, sites, strict=True)))
+        pairs = list(zip(rows, sites, strict=True))
+        outer = self._bounded(memory, outer, pairs)
+        self._finish(memory, (outer, *chain.extents), pairs)
 
     # Several dimensions.
 
@@ -120,11 +118,8 @@ class Shapes:
         inner = tuple(extent for extent in declared[1:] if extent is not None)
         assert len(inner) == len(declared) - 1
         rows = [self._row(memory, inner, site) for site in sites]
-        outer = declared[0]
-        if outer is None:
-            outer = self._cover(memory, [(row[0], site) for row, site in zip(rows, sites, strict=True)])
         pairs = list(zip(rows, sites, strict=True))
-        self._check(memory, (outer, *inner), pairs)
+        outer = self._bounded(memory, declared[0], pairs)
         self._finish(memory, (outer, *inner), pairs)
 
     def _row(self, memory: Memory, inner: tuple[Poly, ...], site: Site) -> tuple[Poly, ...]:
@@ -153,11 +148,10 @@ class Shapes:
             row = floored(offset, chain)
             if row is not None:
                 return row
-        # An access beyond a row: `_check` sees the outermost index only.
         raise refusal(
             site.access.span,
             f"`{memory.name}` is accessed at `{', '.join(map(show, indices))}`, beyond the end of a row",
-            f"its rows are {' x '.join(map(show, inner))} long: use one subscript a dimension, each in bounds",
+            f"its rows are {' x '.join(map(show, inner))} long; use one subscript a dimension",
         )
 
     # Extents.
@@ -197,24 +191,25 @@ class Shapes:
                 return candidate
         return min(valid, key=lambda poly: (len(poly.terms), str(poly)))
 
-    def _check(
-        self, memory: Memory, extents: tuple[Poly, ...], rows: Iterable[tuple[tuple[Poly, ...], Site]]
-    ) -> None:
-        """Every index in bounds, or refused."""
+    def _bounded(self, memory: Memory, outer: Poly | None, rows: list[tuple[tuple[Poly, ...], Site]]) -> Poly:
+        """The outermost extent, found if it is not given; every access proved to be inside, or refused."""
         for row, site in rows:
-            for index, extent in zip(row, extents, strict=False):
-                if not self.ledger.ask(site.context, index):
-                    raise refusal(
-                        site.access.span,
-                        f"`{memory.name}` is accessed at `{show(index)}`, which may be before its start",
-                        "start at 0, or shift the pointer into the subscripts",
-                    )
-                if not self.ledger.ask(site.context, extent - 1 - index):
-                    raise refusal(
-                        site.access.span,
-                        f"`{memory.name}` is accessed at `{show(index)}`, beyond its extent `{show(extent)}`",
-                        "make the array larger or the loop shorter",
-                    )
+            if not self.ledger.ask(site.context, row[0]):
+                raise refusal(
+                    site.access.span,
+                    f"`{memory.name}` is accessed at `{show(row[0])}`, which may be before its start",
+                    "start at 0, or shift the pointer into the subscripts",
+                )
+        if outer is None:
+            return self._cover(memory, [(row[0], site) for row, site in rows])
+        for row, site in rows:
+            if not self.ledger.ask(site.context, outer - 1 - row[0]):
+                raise refusal(
+                    site.access.span,
+                    f"`{memory.name}` is accessed at `{show(row[0])}`, beyond its extent `{show(outer)}`",
+                    "make the array larger or the loop shorter",
+                )
+        return outer
 
     def _finish(
         self, memory: Memory, extents: tuple[Poly, ...], rows: list[tuple[tuple[Poly, ...], Site]]

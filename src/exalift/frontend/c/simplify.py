@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import assert_never
 
 from exalift.affine import ALWAYS, NEVER, Affine, Constraint, Guard
@@ -24,6 +25,7 @@ from .symbolic import (
     Test,
     Trips,
     Wrapped,
+    compare,
     floor,
     quotient,
     trips,
@@ -33,6 +35,14 @@ from .symbolic import (
 
 MAX_DISJUNCTS = 24
 FITS = "unsigned index arithmetic does not exceed its type"
+
+
+class Ask(Enum):
+    """Which conditions on the sizes may be added, so that something holds."""
+
+    NOTHING = "none"
+    WIDE = "that integers of 32 bits and more do not wrap around"
+    ALL = "any"
 
 
 class NotAffineError(Exception):
@@ -70,8 +80,8 @@ class Simplifier:
                 return condition
             condition = condition.substitute({name: self.table[name] for name in known})
 
-    def plain(self, poly: Poly, context: Context, ask: bool = True) -> Poly:
-        """The polynomial with no atoms but floors. With `ask`, conditions on the sizes may be added.
+    def plain(self, poly: Poly, context: Context, ask: Ask = Ask.ALL) -> Poly:
+        """The polynomial with no atoms but floors. `ask` says which conditions on sizes may be added.
 
         Raises NotAffineError and SplitError.
         """
@@ -92,7 +102,7 @@ class Simplifier:
                 case Trips(operand):
                     return self._trips(operand, context, ask)
                 case Choice(condition, then, otherwise):
-                    verdict = self.decide(condition, context)
+                    verdict = self._verdict(condition, context)
                     if verdict is None:
                         raise SplitError(condition)
                     return self.plain(then if verdict else otherwise, context, ask)
@@ -101,7 +111,7 @@ class Simplifier:
 
         return poly.map_atoms(change)
 
-    def _quotient(self, atom: Quotient, context: Context, ask: bool) -> Poly:
+    def _quotient(self, atom: Quotient, context: Context, ask: Ask) -> Poly:
         above = self.plain(atom.numerator, context, ask)
         below = self.plain(atom.denominator, context, ask)
         simple = quotient(above, below, atom.dtype)
@@ -118,13 +128,17 @@ class Simplifier:
             )
         divided = divide(above, below)
         if divided is not None:
-            whole, rest = divided
-            inside = (rest, below - 1 - rest, whole)
-            if all(self.ledger.implies(context, part) for part in inside):
-                return whole
+            for carry in (0, 1, -1):
+                whole, rest = divided[0] + carry, divided[1] - below * carry
+                inside = (rest, below - 1 - rest, whole)
+                if all(self.ledger.implies(context, part) for part in inside):
+                    return whole
+            if all(self.ledger.implies(context, part) for part in (above, below * 2 - 1 - above)):
+                # Such as (i + 1) % n: it wraps around once, or not at all.
+                raise SplitError(compare("lt", above, below, DType.I64))
         raise NotAffineError(f"`{show(above)}` is divided by `{show(below)}`, which is not a constant")
 
-    def _wrapped(self, atom: Wrapped, context: Context, ask: bool) -> Poly:
+    def _wrapped(self, atom: Wrapped, context: Context, ask: Ask) -> Poly:
         operand = self.plain(atom.operand, context, ask)
         simple = wrapped(operand, atom.dtype)
         if simple.constant is not None:
@@ -136,26 +150,28 @@ class Simplifier:
         else:
             # Beyond 2^32 no array reaches.
             self.assumptions[FITS] = None
+        asks = ask is Ask.ALL or (ask is Ask.WIDE and atom.dtype.bits >= 32)
         for goal in goals:
-            known = self.ledger.ask(context, goal) if ask else self.ledger.implies(context, goal)
+            known = self.ledger.ask(context, goal) if asks else self.ledger.implies(context, goal)
             if not known:
                 raise NotAffineError(
                     f"`{show(operand)}` may leave the range of its type, {atom.dtype}, and wrap around"
                 )
         return operand
 
-    def _trips(self, operand: Poly, context: Context, ask: bool) -> Poly:
+    def _trips(self, operand: Poly, context: Context, ask: Ask) -> Poly:
         count = self.plain(operand, context, ask)
         if trips(count).constant is not None:
             return trips(count)
         if self.ledger.implies(context, -count):
             return Poly()
-        known = self.ledger.ask(context, count) if ask else self.ledger.implies(context, count)
+        asks = ask is not Ask.NOTHING
+        known = self.ledger.ask(context, count) if asks else self.ledger.implies(context, count)
         if not known:
             raise NotAffineError(f"a loop that runs `{show(count)}` times, or not at all")
         return count
 
-    def affine(self, poly: Poly, context: Context, ask: bool = True) -> Affine:
+    def affine(self, poly: Poly, context: Context, ask: Ask = Ask.ALL) -> Affine:
         """As an affine expression. Raises NotAffineError and SplitError."""
         simple = self.plain(poly, context, ask)
         result = affine_of(simple)
@@ -168,19 +184,27 @@ class Simplifier:
     def decide(self, condition: Condition, context: Context) -> bool | None:
         """Whether a condition on indices holds at the place, None where it depends."""
         try:
-            guard = self.guard(condition, context, ask=False)
-        except (NotAffineError, SplitError):
+            return self._verdict(condition, context)
+        except SplitError:
+            return None
+
+    def _verdict(self, condition: Condition, context: Context) -> bool | None:
+        """As `decide`; raises SplitError for a choice inside the condition, which is to be made first."""
+        try:
+            guard = self.guard(condition, context, ask=Ask.NOTHING)
+        except NotAffineError:
             return None
         if guard is None:
             return None
         return True if guard.is_always else None if guard.disjuncts else False
 
-    def guard(self, condition: Condition, context: Context, ask: bool = True) -> Guard | None:
+    def guard(self, condition: Condition, context: Context, ask: Ask = Ask.WIDE) -> Guard | None:
         """A condition as a guard without what the context says already; None for a condition on data.
 
         Raises NotAffineError and SplitError.
         """
-        match self.resolved_condition(condition):
+        resolved = self.resolved_condition(condition)
+        match resolved:
             case Known(value):
                 return ALWAYS if value else NEVER
             case Test() | Negation():
@@ -200,10 +224,10 @@ class Simplifier:
                 refuted = context.assume_guard(self.negation(first, context))
                 second = self.guard(right, refuted, ask)
                 return None if second is None else self._limited(first | second, context)
-            case other:
-                assert_never(other)
+            case _:
+                assert_never(resolved)
 
-    def _comparison(self, comparison: Comparison, context: Context, ask: bool) -> Guard:
+    def _comparison(self, comparison: Comparison, context: Context, ask: Ask) -> Guard:
         left, right = self.resolved(comparison.left), self.resolved(comparison.right)
         if comparison.relation in ("eq", "ne"):
             remainder = _remainder_test(left - right)
@@ -254,7 +278,16 @@ class Simplifier:
                 kept.append(Constraint(expression))
             disjuncts.append(tuple(kept))
         guard = Guard(tuple(dict.fromkeys(disjuncts)))
-        return ALWAYS if guard.is_always else guard
+        return ALWAYS if guard.is_always or self._covered(conjunctions, context) else guard
+
+    def _covered(self, conjunctions: tuple[tuple[Poly, ...], ...], context: Context) -> bool:
+        """Whether, in each case that the context leaves, one of the conjunctions holds."""
+        if len(context.cases) < 2 or len(conjunctions) < 2:
+            return False
+        return all(
+            any(all(self.ledger.implies(Context((case,)), fact) for fact in facts) for facts in conjunctions)
+            for case in context.cases
+        )
 
     def negation(self, guard: Guard, context: Context) -> Guard:
         """`not guard`, without cases that cannot be at the place."""
@@ -270,7 +303,8 @@ class Simplifier:
         if guard.is_always:
             return ALWAYS
         kept = [d for d in guard.disjuncts if not self.ledger.impossible(context.assume_guard(Guard((d,))))]
-        return Guard(tuple(kept))
+        facts = tuple(Context().assume_guard(Guard((d,))).cases[0] for d in kept)
+        return ALWAYS if self._covered(facts, context) else Guard(tuple(kept))
 
 
 def _remainder_test(difference: Poly) -> Poly | None:

@@ -171,7 +171,11 @@ def _fork(
         execution.emit(Branch(condition, tuple(first[0]), tuple(second[0]), locals_, span), span)
     if value_needed:
         return pointers.choose(condition, first[1], second[1], span)
-    return second[1] if isinstance(first[1], Nothing) else first[1]
+    if type(first[1]) is not type(second[1]):
+        raise refusal(
+            span, "one branch returns a value and the other does not", "return a value on every path"
+        )
+    return Nothing()
 
 
 _Side = tuple[list[DraftStatement], Value]

@@ -132,21 +132,20 @@ def declare(execution: Execution, declaration: Declaration) -> None:
 
 
 def _initialize(execution: Execution, declaration: Declaration, value: Arithmetic) -> None:
-    facts, key = execution.frame.facts, execution.key(declaration)
+    facts = execution.frame.facts
     never_set = declaration.key not in facts.assigned and declaration.key not in facts.addressed
     expression = as_data(value)
-    if never_set and not execution.is_followed(declaration):
-        # A name for a constant; or, where nothing may be stored, for an expression of a function
-        # that changes nothing.
-        if isinstance(expression, Constant) or (execution.conditional and execution.frame.quiet):
-            execution.follow(declaration, Datum(expression))
-            return
+    # A name for a constant; or, where nothing may be stored, for an expression of a function that
+    # changes nothing.
+    named = isinstance(expression, Constant) or (execution.conditional > 0 and execution.frame.quiet)
+    if never_set and named and not execution.is_followed(declaration):
+        execution.follow(declaration, Datum(expression))
+        return
     set_scalar(execution, declaration, value, declaration.span)
 
 
 def set_scalar(execution: Execution, declaration: Declaration, value: Arithmetic, span: Span) -> None:
     """`declaration = value`, the value being of its type."""
-    key = execution.key(declaration)
     if execution.is_followed(declaration) and declaration.storage is Storage.GLOBAL:
         execution.demote(declaration, "the function sets it")
     if execution.is_followed(declaration):
