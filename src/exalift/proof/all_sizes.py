@@ -73,11 +73,15 @@ def prove_all_sizes(
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where a step stands: what is known of sizes and induction variables; `renamed` is for the target's."""
+    """Where a step stands: what is known of `symbols`, which are sizes and the variables of loops around.
+
+    The variables have names of their own here; `source` and `target` say what the programs call them.
+    """
 
     known: Condition
     symbols: frozenset[str]
-    renamed: Mapping[str, Affine]
+    source: Mapping[str, Affine]
+    target: Mapping[str, Affine]
 
 
 class _Comparison:
@@ -117,7 +121,7 @@ class _Comparison:
     def run(self) -> None:
         """Raises UndecidedError where equality is not proved."""
         source = self.regions.source
-        scope = _Scope(Condition.on_sizes(source), frozenset(size.name for size in source.sizes), {})
+        scope = _Scope(Condition.on_sizes(source), frozenset(size.name for size in source.sizes), {}, {})
         self._steps(self.regions.body, self.lifted.body, scope)
         results = {result.name: result.array for result in self.lifted.results}
         homes = dict(self.regions.results)
@@ -152,16 +156,13 @@ class _Comparison:
 
     def _loop(self, source: SequentialLoop, target: TensorLoop, scope: _Scope) -> None:
         """By induction: arrays that are equal before are equal after, if the body keeps them equal."""
-        iv = source.iv
-        if iv in scope.symbols or "%" in iv:
-            raise UndecidedError("two loops around a step share a variable")
-        range_here = _iterations(iv, source.lower, source.upper, {})
-        range_there = _iterations(iv, target.lower, target.upper, scope.renamed)
-        known = scope.known & range_here
-        if not known.equals(scope.known & range_there):
+        iv = f"%i{len(scope.symbols)}"
+        known = scope.known & _iterations(iv, source.lower, source.upper, scope.source)
+        if not known.equals(scope.known & _iterations(iv, target.lower, target.upper, scope.target)):
             raise UndecidedError("two loops do not run over the same range")
-        renamed = {**scope.renamed, target.iv: Affine.symbol(iv)}
-        inner = _Scope(known, scope.symbols | {iv}, renamed)
+        symbol = Affine.symbol(iv)
+        here, there = {**scope.source, source.iv: symbol}, {**scope.target, target.iv: symbol}
+        inner = _Scope(known, scope.symbols | {iv}, here, there)
         while True:
             before = self.equal
             self._steps(source.body, target.body, inner)
@@ -194,12 +195,12 @@ class _Comparison:
     def _straight(self, regions: list[Region], updates: list[Update], scope: _Scope) -> bool:
         """Compose both sides and compare what they write; afterwards `equal` is right. Whether all agree."""
         registry = Registry(self.work, scope.symbols)
-        evaluator = Evaluator(self.dialect, registry, self.work, scope.known, scope.renamed)
+        evaluator = Evaluator(self.dialect, registry, self.work, scope.known, scope.target)
         names = [(array.name, self.called[array.name]) for array in self.regions.arrays]
         left = {name: self._at_entry(called, self.types[called], "source") for name, called in names}
         right = {name: self._at_entry(name, type, "target") for name, type in self.target_types.items()}
         for region in regions:
-            left = {**left, region.array: _after_region(region, left, evaluator)}
+            left = {**left, region.array: _after_region(region, scope.source, left, evaluator)}
         for update in updates:
             if self.target_types.get(update.array) != update.value.type:
                 raise UndecidedError(f"{update.array!r} is given a value of another type")
@@ -265,7 +266,9 @@ def _iterations(
     return Condition.of(Guard.of(*rows))
 
 
-def _after_region(region: Region, arrays: Mapping[str, Stored], evaluator: Evaluator) -> Stored:
+def _after_region(
+    region: Region, variables: Mapping[str, Affine], arrays: Mapping[str, Stored], evaluator: Evaluator
+) -> Stored:
     """What the array of a region holds after it: the sum of the values written, and the old one elsewhere.
 
     No two iterations write one element, so the sum has at most one term. Axes that the subscripts
@@ -275,8 +278,8 @@ def _after_region(region: Region, arrays: Mapping[str, Stored], evaluator: Evalu
 
     def contents(indices: tuple[Affine, ...], where: Condition) -> Sum:
         fresh = {axis.name: evaluator.work.fresh() for axis in region.axes}
-        names = {name: Affine.symbol(new) for name, new in fresh.items()}
-        told = _told(region, indices)
+        names = {**variables, **{name: Affine.symbol(new) for name, new in fresh.items()}}
+        told = _told(region, variables, indices)
         names.update(told)
         bound = tuple(new for name, new in fresh.items() if name not in told)
         here = axes_guard(region.axes, names) & region.guard.substitute(names)
@@ -294,9 +297,10 @@ def _after_region(region: Region, arrays: Mapping[str, Stored], evaluator: Evalu
     return Stored(before.shape, contents)
 
 
-def _told(region: Region, indices: tuple[Affine, ...]) -> dict[str, Affine]:
+def _told(region: Region, variables: Mapping[str, Affine], indices: tuple[Affine, ...]) -> dict[str, Affine]:
     """Axes as functions of the element that is written, where a subscript tells."""
     names = {axis.name for axis in region.axes}
+    outside = {name: value for name, value in variables.items() if name not in names}
     told: dict[str, Affine] = {}
     progress = True
     while progress:
@@ -309,6 +313,6 @@ def _told(region: Region, indices: tuple[Affine, ...]) -> dict[str, Affine]:
             coefficient = index.coefficient(axis)
             rest = index - Affine.symbol(axis) * coefficient
             if abs(coefficient) == 1 and axis not in rest.names:
-                told[axis] = (at - rest.substitute(told)) * coefficient
+                told[axis] = (at - rest.substitute({**outside, **told})) * coefficient
                 progress = True
     return told

@@ -72,7 +72,7 @@ Substitution = Mapping[str, Affine]
 class Evaluator:
     """Computes normal forms. `everywhere` is what is known of sizes and induction variables.
 
-    `renamed` says what the lifted program's induction variables are called in the source.
+    `renamed` says what the induction variables of the lifted program stand for.
     """
 
     dialect: Dialect
