@@ -47,11 +47,12 @@ def places(
     patterns: set[tuple[bool, ...]] = set()
     for draw in range(_DRAWS if conditions else 1 + _WITNESSES):
         generator = np.random.default_rng([seed, number, draw])
-        minimum = {
-            size.name: max(size.minimum, 4 + (3 * rank + 2 * number + draw) % 5)
-            for rank, size in enumerate(sizes)
-        }
-        values = choose_sizes(names, (), context, minimum)
+        values = _drawn_sizes(sizes, context, generator) if draw else None
+        if values is None:
+            minimum = {
+                s.name: max(s.minimum, 4 + (3 * rank + 2 * number) % 5) for rank, s in enumerate(sizes)
+            }
+            values = choose_sizes(names, (), context, minimum)
         values |= _iterations(loops, values, generator, central=not draw)
         pattern = tuple(Guard.of(condition).at(values) for condition in conditions)
         if len(found) <= _WITNESSES or pattern not in patterns:
@@ -60,6 +61,17 @@ def places(
         if len(found) > _MOST:
             break
     return found
+
+
+def _drawn_sizes(
+    sizes: Sequence[Size], context: Guard, generator: np.random.Generator
+) -> dict[str, int] | None:
+    """Random small sizes that satisfy the context; None where a few tries find none."""
+    for spread in (8, 8, 8, 8, 12, 12, 12, 12, 16, 16, 16, 16):
+        values = {s.name: max(s.minimum, 2) + int(generator.integers(spread)) for s in sizes}
+        if context.at(values):
+            return values
+    return None
 
 
 def _iterations(
