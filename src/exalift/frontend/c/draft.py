@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from exalift.affine import Affine, Constant, Guard, GuardValue, IndexValue, Role
 from exalift.base import DType, Span
 
-from .symbolic import Condition, Poly
+from .conditions import Condition
+from .symbolic import Poly
 
 
 @dataclass(frozen=True, slots=True, eq=False)

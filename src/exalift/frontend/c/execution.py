@@ -16,9 +16,10 @@ from exalift.affine import Role
 from exalift.base import DType, Span
 
 from . import expressions, statements
+from .conditions import Condition, Test, has_data
 from .draft import Access, Draft, DraftStatement, Fetch, Memory, Store
 from .library import FunctionFacts, Library
-from .symbolic import Condition, Poly, Test, has_data
+from .symbolic import Poly
 from .syntax import Declaration, Expr, Function, Statement, Storage, refusal
 from .values import Arithmetic, Datum, PointerValue, Tracked, TruthValue, Unset, Value, as_data, truth_as_data
 

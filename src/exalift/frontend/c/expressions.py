@@ -8,7 +8,8 @@ from exalift.affine import Constant
 from exalift.base import DType
 
 from . import assignments, calls, pointers, variables
-from .symbolic import Condition, Known, Poly, both, either, negated
+from .conditions import Condition, Known, both, either, negated
+from .symbolic import Poly
 from .syntax import (
     AddressOf,
     Assignment,

@@ -13,25 +13,12 @@ from typing import TYPE_CHECKING
 
 from exalift.base import DType, Span
 
+from .conditions import Both as BothConditions
+from .conditions import Comparison, Condition, Known, both, compare, has_data
 from .control import without_jumps
 from .draft import Bound, Branch, DraftStatement, Iteration
 from .indices import explain
-from .symbolic import (
-    Atom,
-    Comparison,
-    Condition,
-    Known,
-    Poly,
-    TooComplexError,
-    Wrapped,
-    both,
-    choice,
-    compare,
-    floor,
-    has_data,
-    trips,
-)
-from .symbolic import Both as BothConditions
+from .symbolic import Atom, Poly, TooComplexError, Wrapped, choice, floor, trips
 from .syntax import (
     Assignment,
     Expr,

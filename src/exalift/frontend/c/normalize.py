@@ -16,6 +16,7 @@ from exalift.affine import Affine, Constant, Guard, Role
 from exalift.base import DType, Span
 
 from . import idioms
+from .conditions import Both, Comparison, Condition, Either, Known, Negation, Test, has_data
 from .context import Context, Ledger, poly_of
 from .draft import (
     Access,
@@ -35,21 +36,7 @@ from .draft import (
 )
 from .normalize_expressions import expression, truth
 from .simplify import NotAffineError, Simplifier, SplitError, in_range, show
-from .symbolic import (
-    Atom,
-    Both,
-    Choice,
-    Comparison,
-    Condition,
-    Either,
-    Known,
-    Negation,
-    Poly,
-    Test,
-    TooComplexError,
-    Wrapped,
-    has_data,
-)
+from .symbolic import Atom, Choice, Poly, TooComplexError, Wrapped
 from .syntax import refusal
 
 MAX_STATEMENTS = 20_000

@@ -9,28 +9,11 @@ from exalift.affine import Affine, Constant, GuardValue, IndexValue
 from exalift.base import DType, Span
 
 from . import idioms
+from .conditions import Both, Comparison, Condition, Either, Known, Negation, Test
 from .context import Context
 from .draft import Access, Converted, Draft, Fetch, Integer, Operation, Truth, fetches
 from .simplify import Ask, NotAffineError, SplitError
-from .symbolic import (
-    Atom,
-    Both,
-    Choice,
-    Comparison,
-    Condition,
-    Either,
-    Floor,
-    Known,
-    Monomial,
-    Negation,
-    Poly,
-    Quotient,
-    Test,
-    TooComplexError,
-    Trips,
-    Wrapped,
-    wrap,
-)
+from .symbolic import Atom, Choice, Floor, Monomial, Poly, Quotient, TooComplexError, Trips, Wrapped, wrap
 from .syntax import refusal
 
 if TYPE_CHECKING:

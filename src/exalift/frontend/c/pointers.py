@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from exalift.base import DType, Span
 
 from . import variables
+from .conditions import Condition, Known
 from .indices import index, known_extents
-from .symbolic import Condition, Known, Poly
+from .symbolic import Poly
 from .syntax import (
     Binary,
     Conversion,

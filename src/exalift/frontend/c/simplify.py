@@ -9,23 +9,16 @@ from typing import assert_never
 from exalift.affine import ALWAYS, NEVER, Affine, Constraint, Guard
 from exalift.base import DType
 
+from .conditions import Both, Comparison, Condition, Either, Known, Negation, Test, compare
 from .context import Context, Ledger, affine_of
 from .symbolic import (
     Atom,
-    Both,
     Choice,
-    Comparison,
-    Condition,
-    Either,
     Floor,
-    Known,
-    Negation,
     Poly,
     Quotient,
-    Test,
     Trips,
     Wrapped,
-    compare,
     floor,
     quotient,
     trips,

@@ -8,10 +8,11 @@ from exalift.affine import Role
 from exalift.base import DType, Span
 
 from . import loops, pointers, variables
+from .conditions import Condition, Known, has_data, negated
 from .control import UnreachableError, without_jumps
 from .draft import Branch, DraftStatement
 from .sequencing import check_sequencing, has_effects
-from .symbolic import Condition, Known, TooComplexError, choice, has_data, negated
+from .symbolic import TooComplexError, choice
 from .syntax import (
     Binary,
     Block,

@@ -10,25 +10,9 @@ from fractions import Fraction
 from exalift.affine import Constant
 from exalift.base import DType
 
+from .conditions import Condition, Known, Test, both, compare, either, has_data, negated
 from .draft import Converted, Draft, Integer, Memory, Operation, Truth
-from .symbolic import (
-    Condition,
-    Known,
-    Poly,
-    Test,
-    TooComplexError,
-    both,
-    choice,
-    compare,
-    either,
-    floor,
-    has_data,
-    negated,
-    quotient,
-    type_range,
-    wrap,
-    wrapped,
-)
+from .symbolic import Poly, TooComplexError, choice, floor, quotient, type_range, wrap, wrapped
 
 
 @dataclass(frozen=True, slots=True)

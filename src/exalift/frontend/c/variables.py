@@ -8,9 +8,10 @@ from exalift.affine import Constant, Role
 from exalift.base import DType, Span
 
 from . import initializers
+from .conditions import Condition, has_data
 from .draft import Access
 from .indices import known_extents, maybe_extents
-from .symbolic import Atom, Condition, Poly, Wrapped, choice, has_data, wrapped
+from .symbolic import Atom, Poly, Wrapped, choice, wrapped
 from .syntax import Declaration, Storage, refusal
 from .values import (
     Arithmetic,
