@@ -1,5 +1,6 @@
 """The proof for all sizes: right liftings are proved, near misses and mutants are not."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,8 @@ def test_what_is_not_handled_is_unknown_with_a_reason(name):
 @pytest.mark.parametrize("name", HEADLINE)
 def test_own_liftings_of_the_headline_kernels_are_proved_for_all_sizes(name):
     path = FOLDER / f"{name}.c"
-    source = abstract_sizes(parse_c(path.read_text(), str(path))[0], {})
+    function = tomllib.loads((FOLDER / "suite.toml").read_text())[name]["function"]
+    source = abstract_sizes(parse_c(path.read_text(), str(path), function=function)[0], {})
     target = lift_regions(split_into_regions(source), STABLEHLO, LiftOptions(budget_s=30)).program
     outcome = proved(source, target)
     print(f"{name}: {outcome.reason}, {outcome.seconds:.2f} s")

@@ -14,7 +14,7 @@ Number = int | float | bool | Fraction
 
 
 class Level(Enum):
-    """How much is known, weakest first. `ALL_SIZES` is not decided yet."""
+    """How much is known, weakest first."""
 
     TESTED = "tested"
     BOUNDED = "bounded"
@@ -68,7 +68,7 @@ class Verdict:
 
     status: whether the level asked for was reached.
     level: the strongest level that was reached, whatever was asked; None where nothing was, or refuted.
-    sizes: every tuple of sizes at which the level was established.
+    sizes: every tuple of sizes at which the level was established; at all sizes, those that were tested.
     reason: one sentence on why the status is what it is.
     seconds: the time spent.
     """
