@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from exalift.affine import (
     Affine,
@@ -21,6 +22,7 @@ from exalift.affine import (
     limited,
     split_into_regions,
 )
+from exalift.base import ExaliftError
 from exalift.dialects import Dialect, Step, TensorLoop, TensorProgram, TensorType, Update
 
 from .formula_values import Evaluator, Stored, axes_guard, inside, symbolic
@@ -61,14 +63,20 @@ def prove_all_sizes(
     steps = 0
     try:
         with limited(_ISL_OPERATIONS):
-            comparison = _Comparison(split_into_regions(source), lifted, dialect, work)
+            comparison = _Comparison(_regions(source), lifted, dialect, work)
             comparison.run()
             steps = comparison.steps
-    except (UndecidedError, DomainError) as error:
+    except (UndecidedError, DomainError, ExaliftError) as error:
         return AllSizes(False, str(error), time.monotonic() - start)
     except RecursionError:
         return AllSizes(False, "the programs are nested too deeply", time.monotonic() - start)
     return AllSizes(True, "equal for all values at all sizes", time.monotonic() - start, steps)
+
+
+@lru_cache(maxsize=4)
+def _regions(source: Program) -> RegionProgram:
+    """The split takes most of the time, and one source is compared with several programs."""
+    return split_into_regions(source)
 
 
 @dataclass(frozen=True, slots=True)
