@@ -17,6 +17,7 @@ from exalift.affine import Affine, Axis, Expression, Formula, Load, evaluate, re
 from exalift.affine.algebra.protocol import Values
 from exalift.dialects import (
     ArrayValue,
+    AttributeValue,
     ConstantValue,
     Dialect,
     IndexScalar,
@@ -48,14 +49,37 @@ class Witness:
     _contents: dict[int, dict[str, Values]] = field(default_factory=lambda: {})
     _nodes: dict[tuple[Node, int], Values] = field(default_factory=lambda: {})
     _goals: dict[Formula, Values] = field(default_factory=lambda: {})
+    _checked: dict[Operation, bool] = field(default_factory=lambda: {})
 
     def agrees(self, goal: Formula, node: Node) -> bool:
         """Whether the graph has the goal's value here, in all samples."""
+        if not self.valid(node):
+            return False
         samples = _SAMPLES if prod(node.type.at(self.environment.sizes)) < _ENOUGH else 2
         expected = self._goals.get(goal)
         if expected is None:
             expected = self._goals[goal] = self._evaluate(goal, self.contents(samples), samples)
         return np.array_equal(self.value(node, samples), expected)
+
+    def valid(self, node: Node) -> bool:
+        """Whether every op takes its operands at these sizes.
+
+        What the symbolic check let pass since it could not know (a slice of `M` from an extent of `N`)
+        is known here. Sizes at which a tensor is empty decide nothing.
+        """
+        return all(self._valid(part) for part in postorder(node) if isinstance(part, Operation))
+
+    def _valid(self, node: Operation) -> bool:
+        known = self._checked.get(node)
+        if known is None:
+            sizes = self.environment.sizes
+            operands = [_concrete(operand.type, sizes) for operand in node.operands]
+            result = _concrete(node.type, sizes)
+            attributes = tuple((name, _at(value, sizes)) for name, value in node.attributes)
+            empty = any(e.constant < 1 for type in (*operands, result) for e in type.shape)
+            known = empty or self.dialect[node.name].result_type(operands, attributes) == result
+            self._checked[node] = known
+        return known
 
     def contents(self, samples: int) -> dict[str, Values]:
         """The arrays, with the axis of samples in front."""
@@ -107,3 +131,17 @@ def _sampled(formula: Formula, samples: int) -> Formula:
         return node
 
     return Formula((Axis(_SAMPLE, Affine((), samples)), *formula.axes), rewrite(formula.body, change))
+
+
+def _concrete(type: TensorType, sizes: Mapping[str, int]) -> TensorType:
+    return TensorType(tuple(Affine.of(extent) for extent in type.at(sizes)), type.dtype)
+
+
+def _at(value: AttributeValue, sizes: Mapping[str, int]) -> AttributeValue:
+    match value:
+        case Affine():
+            return Affine.of(value.at(sizes))
+        case tuple():
+            return tuple(_at(part, sizes) for part in value)
+        case _:
+            return value

@@ -205,6 +205,8 @@ def _window(goal: Formula, load: Load, scope: Scope) -> tuple[Split, ...]:
         for extent, offset, span in zip(shape, offsets, spans, strict=True)
     )
     corner = tuple(zip(offsets, strides, strict=True))
+    if any(amount.names & scope.ivs for amount in (*low, *high)):
+        return ()
     inside = all(amount == Affine() for amount in (*low, *high))
     moving = any(offset.names & scope.ivs for offset in offsets)
     whole = full_array(load, scope)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from exalift.affine import Affine, Axis, Constraint, Formula, Guard, is_implied
+from exalift.affine import Affine, Axis, Constraint, FloorDiv, Formula, Guard, is_implied
 from exalift.dialects import Hints, TensorType
 
 
@@ -58,15 +58,23 @@ class Scope:
     def lowest(self, expression: Affine) -> Affine:
         """A lower bound without induction variables; exact where loops have one lower and upper bound."""
         for loop in reversed(self.loops):
-            coefficient = expression.coefficient(loop.iv)
-            if coefficient:
-                bound = loop.lower[0] if coefficient > 0 else loop.upper[0] - 1
-                expression = expression.substitute({loop.iv: bound})
+            expression = _bound(expression, loop, lowest=True)
         return expression
 
-    def highest(self, expression: Affine) -> Affine:
-        """An upper bound without induction variables."""
-        return -self.lowest(-expression)
+
+def _bound(expression: Affine, loop: IterationRange, lowest: bool) -> Affine:
+    """A bound of the expression over the iterations of one loop; floor divisions are monotone."""
+    result = Affine((), expression.constant)
+    for atom, coefficient in expression.terms:
+        down = lowest == (coefficient > 0)
+        match atom:
+            case str():
+                end = loop.lower[0] if down else loop.upper[0] - 1
+                piece = end if atom == loop.iv else Affine.symbol(atom)
+            case FloorDiv(numerator, denominator):
+                piece = _bound(numerator, loop, down) // denominator
+        result = result + piece * coefficient
+    return result
 
 
 @dataclass(frozen=True, slots=True)
