@@ -15,6 +15,10 @@ from .splits import IterationRange
 _WITNESSES = 3
 """How many witnesses there are at least."""
 
+_IN_LOOPS = 10
+"""How many there are at least inside of loops: at many iterations a mask is all true or all false, and
+says nothing."""
+
 _MOST = 16
 """How many there are where conditions on iterations ask for more."""
 
@@ -43,9 +47,10 @@ def places(
     induction variables) that came up in many draws has one, within a limit.
     """
     names = [size.name for size in sizes]
+    enough = _IN_LOOPS if loops else _WITNESSES
     found: list[Place] = []
     patterns: set[tuple[bool, ...]] = set()
-    for draw in range(_DRAWS if conditions else 1 + _WITNESSES):
+    for draw in range(_DRAWS if conditions else 1 + enough):
         generator = np.random.default_rng([seed, number, draw])
         values = _drawn_sizes(sizes, context, generator) if draw else None
         if values is None:
@@ -55,7 +60,7 @@ def places(
             values = choose_sizes(names, (), context, minimum)
         values |= _iterations(loops, values, generator, central=not draw)
         pattern = tuple(Guard.of(condition).at(values) for condition in conditions)
-        if len(found) <= _WITNESSES or pattern not in patterns:
+        if len(found) <= enough or pattern not in patterns:
             found.append(Place(values, seed + 1000 * number + 50 * draw))
             patterns.add(pattern)
         if len(found) > _MOST:
@@ -85,8 +90,13 @@ def _iterations(
     for loop in loops:
         first = max(bound.at(values) for bound in loop.lower)
         last = max(first, min(bound.at(values) for bound in loop.upper) - 1)
-        margin = min(1, (last - first) // 2) if central else 0
-        values[loop.iv] = int(generator.integers(first + margin, last - margin + 1))
+        if central:
+            margin = min(1, (last - first) // 2)
+            first, last = first + margin, last - margin
+        elif generator.random() < 0.5:
+            # Early iterations, where the boxes that they cut are neither whole nor empty.
+            last = min(last, first + 3)
+        values[loop.iv] = int(generator.integers(first, last + 1))
     return {loop.iv: values[loop.iv] for loop in loops}
 
 
