@@ -130,7 +130,11 @@ class _Lift:
         self.context = source.constraints & Guard.of(*minimum)
         shapes = [TensorType(a.shape, a.dtype).at(self.nominal) for a in program.source.arrays]
         largest = max((int(np.prod(shape, initial=1)) for shape in shapes), default=1)
-        self.limit = _GROWTH * max(largest, 64)
+        # What the program itself declares is no intermediate, however large.
+        declared = [TensorType(a.shape, a.dtype).at(self.nominal) for a in program.arrays]
+        self.limit = max(
+            _GROWTH * max(largest, 64), *(int(np.prod(shape, initial=1)) for shape in declared), 1
+        )
 
     def run(self) -> LiftedRegions:
         body = self.steps(self.program.body, ())
