@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .absorption import Absorption
+from .cases import Cases
 from .composition import Composition
 from .domains import DomainError, limited, nominal, size_context
 from .expansion import Expanded, Expansion, expand, find_expansions
@@ -181,7 +182,9 @@ class _Splitting:
         steps = RegionBuilder(arrays, sizes, known, planned.reasons).steps(planned.plans)
         local = frozenset(a.name for a in planned.program.arrays if a.role is Role.LOCAL) - self.kept
         steps = Composition(known, self.kept, local, inlined).run(steps)
-        steps = Absorption(sizes, RegionFacts()).run(steps, known)
+        facts = RegionFacts()
+        steps = Absorption(sizes, facts).run(steps, known)
+        steps = Cases(sizes, facts).run(steps, known)
         used = RegionFacts().arrays_of(steps) | self.kept
         left = tuple(a for a in planned.program.arrays if a.role is Role.PARAMETER or a.name in used)
         return _Split(steps, left, found.originals, found.expanded.origins)

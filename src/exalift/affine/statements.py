@@ -69,23 +69,20 @@ def bound_loads(expression: Expression) -> tuple[BoundLoad, ...]:
 class Leaf:
     """One assignment, the loops and conditions around it, and its place in the source order.
 
-    `path` holds, from the outside in, the position among the siblings at every depth.
+    `path` holds, from the outside in, the position among the siblings at every depth; `condition`
+    says for which sizes and induction variables the assignment runs.
     """
 
     number: int
     assign: Assign
     loops: tuple[LoopNode, ...]
     path: tuple[int, ...]
-    guard: Guard
-    known: isl.Set
+    condition: isl.Set
     accumulation: Accumulation | None
-    condition: isl.Set = field(init=False)
     domain: isl.Set = field(init=False)
 
     def __post_init__(self) -> None:
-        held = condition(self.guard).intersect(self.known)
-        object.__setattr__(self, "condition", held)
-        object.__setattr__(self, "domain", tuple_set(held, self.name, self.ivs))
+        object.__setattr__(self, "domain", tuple_set(self.condition, self.name, self.ivs))
 
     @property
     def name(self) -> str:
@@ -111,7 +108,7 @@ class Leaf:
     def access(self, array: str, indices: Sequence[Affine], axes: tuple[Axis, ...], guard: Guard) -> isl.Map:
         """The relation from instances to the elements that they touch."""
         inner = [axis.name for axis in axes]
-        symbols = sorted({*self.ivs, *self.guard.names, *guard.names, *inner} | _names(indices))
+        symbols = sorted({*self.ivs, *guard.names, *inner} | _names(indices))
         equal = [f"e_{k} = {affine_text(index)}" for k, index in enumerate(indices)]
         equal += [f"d_{k} = {encode(iv)}" for k, iv in enumerate(self.ivs)]
         source = ", ".join(f"d_{k}" for k in range(len(self.ivs)))
@@ -134,31 +131,31 @@ def _names(indices: Sequence[Affine]) -> set[str]:
 def find_leaves(program: Program, known: isl.Set) -> tuple[Leaf, ...]:
     """Every assignment in source order; `known` is what holds for the sizes."""
     return tuple(
-        Leaf(number, assign, loops, path, guard, known, find_accumulation(assign))
-        for number, (assign, loops, path, guard) in enumerate(_walk(program.body))
+        Leaf(number, assign, loops, path, held, find_accumulation(assign))
+        for number, (assign, loops, path, held) in enumerate(_walk(program.body, known))
     )
 
 
-_Placed = tuple[tuple[LoopNode, ...], tuple[int, ...], Guard]
+_Placed = tuple[tuple[LoopNode, ...], tuple[int, ...], isl.Set]
 
 
-def _walk(body: tuple[Statement, ...]) -> Iterator[tuple[Assign, *_Placed]]:
+def _walk(body: tuple[Statement, ...], known: isl.Set) -> Iterator[tuple[Assign, *_Placed]]:
     """Assignments in source order, with loops, path and condition."""
     count = 0
-    pending: list[tuple[Statement, _Placed]] = [(s, ((), (k,), ALWAYS)) for k, s in enumerate(body)]
+    pending: list[tuple[Statement, _Placed]] = [(s, ((), (k,), known)) for k, s in enumerate(body)]
     pending.reverse()
     while pending:
-        statement, (loops, path, guard) = pending.pop()
+        statement, (loops, path, held) = pending.pop()
         match statement:
             case Assign():
-                yield statement, loops, path, guard
+                yield statement, loops, path, held
             case Loop(iv, lower, upper, inner):
                 around = (*loops, LoopNode(count, statement))
                 count += 1
-                inside = guard & between(iv, lower, upper)
+                inside = held.intersect(condition(between(iv, lower, upper)))
                 pending += reversed([(s, (around, (*path, k), inside)) for k, s in enumerate(inner)])
             case If(test, then, otherwise):
-                holds, fails = guard & test, guard & ~test
+                holds, fails = held.intersect(condition(test)), held.subtract(condition(test))
                 first = [(s, (loops, (*path, 0, k), holds)) for k, s in enumerate(then)]
                 second = [(s, (loops, (*path, 1, k), fails)) for k, s in enumerate(otherwise)]
                 pending += reversed(first + second)
