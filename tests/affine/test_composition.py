@@ -188,8 +188,48 @@ for k in range(0, N):
       d[i, j] = min(d[i, j], d[i, k] + d[k, j])
 """
     lines = split(text, "", d="N, N")
-    assert sum("loop" in line for line in lines) == 1
-    assert len(lines) == 5
+    assert lines[0] == "loop k in [0, N): flow of `d` within line 4, carried by `k`"
+    (line,) = lines[1:]
+    assert line.startswith("  d[i, j] = minimum(d[i][j], ")
+    assert line.endswith("for i < N, j < N")
+
+
+def test_the_cases_of_a_condition_become_one_region() -> None:
+    text = """
+for i in range(0, N):
+  for j in range(0, M):
+    if i < j:
+      c[i, j] = a[i] * 2
+    else:
+      c[i, j] = exp(b[j])
+"""
+    assert split(text, "", c="N, M", a="N", b="M") == [
+        "c[i, j] = holds(-i + j - 1 >= 0) ? a[i] * 2.0 : exponential(b[j])  for i < N, j < M"
+    ]
+
+
+def test_a_mirror_image_is_no_case() -> None:
+    text = """
+for i in range(0, N):
+  for j in range(i, N):
+    c[i, j] = a[i] * b[j]
+    c[j, i] = c[i, j]
+"""
+    assert len(split(text, "", c="N, N", a="N", b="N")) == 2
+
+
+def test_cases_that_overlap_stay_apart() -> None:
+    text = """
+for i in range(0, N):
+  for j in range(0, N):
+    if i <= j:
+      c[i, j] = a[i]
+for i in range(0, N):
+  for j in range(0, N):
+    if i >= j:
+      c[i, j] = b[j]
+"""
+    assert len(split(text, "", c="N, N", a="N", b="N")) == 2
 
 
 def test_a_cut_in_the_middle() -> None:
