@@ -62,9 +62,12 @@ class Expressions:
         high = extreme(value, scope.counters, largest=True)
         return never_negative(low, self.minima) and never_negative(extent - 1 - high, self.minima)
 
-    def subscript(self, extent: Affine, scope: Scope) -> str:
-        """C for a subscript that lies in `[0, extent)` wherever the scope's counters are."""
-        choices: list[tuple[float, Affine]] = [(0.15, Affine.of(c)) for c in (0, 1, 2, 3)]
+    def subscript(self, extent: Affine, scope: Scope, flat: bool = False) -> str:
+        """C for a subscript that lies in `[0, extent)` wherever the scope's counters are.
+
+        A flat array tells its extents by its subscripts alone: constants in them would be unlike real code.
+        """
+        choices: list[tuple[float, Affine]] = [(0.15, Affine.of(c)) for c in ((0,) if flat else (0, 1, 2, 3))]
         choices.append((0.15, extent - 1))
         symbols = [Affine.symbol(counter.name) for counter in scope.counters]
         for symbol in symbols:
@@ -85,7 +88,7 @@ class Expressions:
 
     def element(self, storage: Storage, scope: Scope) -> str:
         """C for an element of the storage, or for the scalar."""
-        subscripts = [self.subscript(extent, scope) for extent in storage.extents]
+        subscripts = [self.subscript(extent, scope, storage.flat) for extent in storage.extents]
         if storage.pointer:
             return f"*{storage.name}"
         if not subscripts:
