@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # How fast examples come depends on what else the machine does, and says nothing of the code.
-settings.register_profile("exalift", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Where CI is set, examples are the same in every run, so that a change is judged by what it changed.
+settings.register_profile(
+    "exalift",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("exalift")
 
 
