@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from affine_notation import program
 from hypothesis import strategies as st
 
@@ -94,8 +96,10 @@ def block(draw: st.DrawFn, ivs: tuple[str, ...], indent: str, budget: list[int])
             outer = [*ivs, *(f"{o} + 1" for o in ivs)]
             lower = draw(st.sampled_from(["0", "0", "0", "1", *outer]))
             upper = draw(st.sampled_from(["N", "N", "M", "M", "N - 1", "min(N, M)", "3", *outer]))
-            lines.append(f"{indent}for {iv} in range({lower}, {upper}):")
-            lines += draw(block((*ivs, iv), indent + "  ", budget))
+            inner = draw(block((*ivs, iv), indent + "  ", budget))
+            lines += [f"{indent}for {iv} in range({lower}, {upper}):", *inner]
+            if draw(st.integers(0, 3)) == 0 and "(" not in upper:
+                lines.append(indent + _last_case(inner, iv, upper))
         elif kind == 3 and ivs:
             lines.append(f"{indent}if {draw(guard(ivs))}:")
             lines += draw(block(ivs, indent + "  ", budget))
@@ -105,6 +109,16 @@ def block(draw: st.DrawFn, ivs: tuple[str, ...], indent: str, budget: list[int])
         else:
             lines.append(indent + draw(assignment(ivs)))
     return lines or [f"{indent}pass"]
+
+
+def _last_case(body: list[str], iv: str, value: str) -> str:
+    """The first assignment that depends on `iv` alone, at one more value; programs do peel their loops."""
+    inner = {"i": "jk", "j": "k", "k": ""}[iv]
+    for line in body:
+        text = line.strip()
+        if " = " in text and not re.search(rf"\b[{inner or '_'}]\b", text):
+            return re.sub(rf"\b{iv}\b", f"({value})", text)
+    return "pass"
 
 
 @st.composite
