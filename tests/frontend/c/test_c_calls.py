@@ -39,6 +39,16 @@ SNIPPETS = {
         static void split(double v, double *whole, double *part) { *whole = floor(v); *part = v - *whole; }
         void f(int n, double x[n], double y[n]) { for (int i = 0; i < n; i++) { double w, p; split(x[i], &w, &p); x[i] = w; y[i] = p; } }""",
     "helper changes its parameter": "static int down(int k) { k -= 2; return k * k; }\nvoid f(int n, int x[n]) { for (int i = 0; i < n; i++) x[i] = down(i) + down(x[i]); }",
+    "two calls at one place of a macro": """
+        static double norm(double a) { double t = a * a; t = t + 1; return t; }
+        #define TWO(a, b) (norm(a) + 10 * norm(b))
+        void f(int n, double *x) { for (int i = 0; i < n; i++) x[i] = TWO(x[i], x[i] + 1); }""",
+    "helper that swaps": """
+        static int gap(int a, int b) { if (a > b) { int t = a; a = b; b = t; } return b - a; }
+        void f(int n, int x[n], int y[n]) { for (int i = 0; i < n; i++) y[i] = gap(x[i], 3) + 100 * gap(i, 2); }""",
+    "helper with an effect": """
+        static double bump(double *p) { *p += 1; return *p; }
+        double f(double *x, double *y) { double s = bump(x); *y = bump(x); return bump(x); }""",
     "side effect in an argument": "static int sum(int a, int b) { return a + b; }\nvoid f(int n, int x[n]) { for (int i = 0; i < n; i++) { int k = x[i]; x[i] = sum(k++, 2) + 0; x[i] += k; } }",
     "element-wise": """
         #include <math.h>

@@ -119,6 +119,28 @@ SNIPPETS = {
     "reversed subscript": "void f(int n, int x[n]) { for (int i = 0; i < n; i++) i[x] = i; }",
     "unsigned subscript": "void f(unsigned n, int x[n]) { for (unsigned i = 1; i < n; i++) x[i - 1u] = (int)i; }",
     "chosen pointer": "void f(int n, int x[2 * n]) { for (int i = 0; i < n; i++) { int *p = i % 2 == 0 ? x : x + n; p[i] = i; } }",
+    "flat loop": "void f(int n, int m, float *x) { for (int i = 0; i < n * m; i++) x[i] = x[i] > 0 ? x[i] : 0; }",
+    "flat loop, other order": """
+        void f(int n, int m, double *a, const double *b) {
+          int total = n * m;
+          for (int k = 0; k < total; k++) a[k] = 2;
+          for (int j = 0; j < m; j++) for (int i = 0; i < n; i++) a[j * n + i] += b[j];
+        }""",
+    "flat loop, taken apart": """
+        #include <stddef.h>
+        void f(int h, int w, const float *in, float *out) {
+          for (size_t k = 0; k < (size_t)h * w; k++) { int y = k / w, x = k % w; out[x * h + y] = in[k]; }
+        }""",
+    "flat loop, walking": "void f(int n, int m, float *x) { int t = n * m; while (t--) *x++ = 1; }",
+    "flat loop, three factors": """
+        void f(int h, int w, unsigned char *p) {
+          for (int i = 0; i < h * w * 3; i++) p[i] = 255 - p[i];
+          for (int i = 0; i < h * w; ++i) p[3 * i] = 0;
+        }""",
+    "array as large as its iteration": """
+        void f(int n, double x[n]) {
+          for (int i = 0; i < n; i++) { double t[i + 1]; for (int j = 0; j <= i; j++) t[j] = x[j] * j; x[i] += t[i] + t[0]; }
+        }""",
     "pointer difference": "void f(int n, int *x) { for (int *p = x; p < x + n; p++) *p = (int)(p - x); }",
 }
 

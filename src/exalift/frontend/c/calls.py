@@ -10,15 +10,12 @@ from exalift.base import Span
 from . import blocks, math_functions, variables
 from .control import UnreachableError
 from .draft import Draft, Fetch, Integer, operands
-from .library import facts_of
+from .sequencing import read_beside
 from .syntax import (
-    Assignment,
     Call,
     Declaration,
     Function,
     Name,
-    Step,
-    Storage,
     all_expressions,
     refusal,
 )
@@ -81,9 +78,17 @@ def _inline(execution: Execution, function: Function, expression: Call) -> Value
     values = [execution.evaluate(argument) for argument in expression.arguments]
     values = [execution.settled(value, span) for value in values]
     execution.flush()
-    facts = facts_of(function)
-    quiet = is_quiet(execution, function, ())
-    path = f"{execution.frame.path}>{span.line}:{span.column}"
+    facts = execution.library.facts(function)
+    quiet = execution.library.is_quiet(function)
+    if not quiet and execution.whole is not None:
+        beside = read_beside(execution.whole, expression, execution.is_followed)
+        if beside is not None:
+            raise refusal(
+                span,
+                f"`{function.name}` changes things, and its place among the other operands is not defined",
+                "keep its result in a variable first",
+            )
+    path = execution.call_path(function.name)
     outer, outer_calls = execution.frame, execution.calls
     execution.calls = (*execution.calls, outer.function.name)
     execution.frame = type(outer)(path, function, facts, quiet)
@@ -138,23 +143,3 @@ def _size(expression: Draft) -> int:
         count += 1
         pending.extend(operands(pending.pop()))
     return count
-
-
-def is_quiet(execution: Execution, function: Function, path: tuple[str, ...]) -> bool:
-    """Whether a function changes nothing but its own variables."""
-    if function.name in path:
-        return False
-    for expression in all_expressions(function.body):
-        match expression:
-            case Assignment(target=target) | Step(target=target):
-                if not isinstance(target, Name) or target.declaration.storage is Storage.GLOBAL:
-                    return False
-            case Call(name):
-                inner = execution.library.find(name)
-                if inner is not None and not is_quiet(execution, inner, (*path, function.name)):
-                    return False
-                if inner is None and math_functions.find(name) is None:
-                    return False
-            case _:
-                pass
-    return True

@@ -79,6 +79,7 @@ class Ledger:
 
     minimum: Mapping[str, int]
     asked: list[Poly] = field(default_factory=list[Poly])
+    proved: set[tuple[Context, Poly]] = field(default_factory=set[tuple["Context", Poly]])
 
     @property
     def facts(self) -> tuple[Poly, ...]:
@@ -88,12 +89,42 @@ class Ledger:
     def names(self) -> frozenset[str]:
         return frozenset(self.minimum)
 
+    def checkpoint(self) -> tuple[Poly, ...]:
+        """What was asked so far, for `restore`."""
+        return tuple(self.asked)
+
+    def restore(self, asked: tuple[Poly, ...]) -> None:
+        """Take back what was asked since the checkpoint, and what was proved with it."""
+        if tuple(self.asked) != asked:
+            self.asked[:] = asked
+            self.proved.clear()
+
     def implies(self, context: Context, goal: Poly) -> bool:
         """Whether `goal >= 0` holds at the place."""
         if goal.constant is not None:
             return goal.constant >= 0
+        if (context, goal) in self.proved:
+            return True
         base = self.facts
-        return all(implies(_relevant((*base, *case), goal), goal) for case in context.cases)
+        holds = all(self._implied((*base, *case), goal) for case in context.cases)
+        if holds:
+            # More conditions on the sizes cannot change this.
+            self.proved.add((context, goal))
+        return holds
+
+    def _implied(self, facts: tuple[Poly, ...], goal: Poly) -> bool:
+        if self._evident(facts, goal):
+            return True
+        near = _near(facts, goal, self.names)
+        # Most goals follow from the loops of their own counters; the others ask everybody.
+        return implies(near, goal) or (len(near) < len(facts) and implies(facts, goal))
+
+    def _evident(self, facts: tuple[Poly, ...], goal: Poly) -> bool:
+        """Whether the goal is a sum of products of what is not negative, such as `i * m + j`."""
+        if any(coefficient < 0 for _, coefficient in goal.terms) or not goal.is_plain:
+            return False
+        counters = goal.symbols - self.names
+        return all(Poly.of(symbol) in facts for symbol in counters)
 
     def impossible(self, context: Context) -> bool:
         """Whether the place is never reached."""
@@ -109,8 +140,13 @@ class Ledger:
     def _ask_case(self, case: tuple[Poly, ...], goal: Poly) -> bool:
         base = self.facts
         try:
-            violated = projected((*base, *case, -goal - 1), self.names)
-            domain = projected((*base, *case), self.names)
+            facts = (*base, *case)
+            try:
+                violated = projected((*facts, -goal - 1), self.names)
+            except OverflowError:
+                facts = _near(facts, goal, self.names)
+                violated = projected((*facts, -goal - 1), self.names)
+            domain = projected(facts, self.names)
         except OverflowError:
             return False
         if violated is None:
@@ -145,6 +181,8 @@ class Ledger:
             if contradictory((*base, *case)):
                 continue
             bounds = upper_bounds((*base, *case), value, self.names)
+            if not bounds:
+                bounds = upper_bounds(_near((*base, *case), value, self.names), value, self.names)
             found.append(tuple(floor(bound.bound, bound.factor) for bound in bounds))
         return tuple(found)
 
@@ -174,11 +212,11 @@ def _irredundant(rows: list[Poly], base: tuple[Poly, ...]) -> list[Poly]:
     return kept
 
 
-def _relevant(facts: tuple[Poly, ...], goal: Poly) -> tuple[Poly, ...]:
-    """The facts that share symbols with the goal, directly or through others."""
-    reached = set(goal.symbols)
-    kept: list[Poly] = []
-    remaining = list(facts)
+def _near(facts: tuple[Poly, ...], goal: Poly, names: frozenset[str]) -> tuple[Poly, ...]:
+    """The facts about sizes, and those that share counters with the goal, directly or through others."""
+    reached = set(goal.symbols - names)
+    kept = [fact for fact in facts if fact.symbols <= names]
+    remaining = [fact for fact in facts if not fact.symbols <= names]
     grew = True
     while grew:
         grew = False
@@ -186,8 +224,7 @@ def _relevant(facts: tuple[Poly, ...], goal: Poly) -> tuple[Poly, ...]:
         for fact in remaining:
             if fact.symbols & reached:
                 kept.append(fact)
-                if not fact.symbols <= reached:
-                    reached |= fact.symbols
+                reached |= fact.symbols - names
                 grew = True
             else:
                 rest.append(fact)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice, product
+from math import gcd
 
 from .context import Context, Ledger, affine_of
 from .simplify import divide
@@ -85,10 +86,10 @@ def _carry(part: Poly, extent: Poly, context: Context, ledger: Ledger, ask: bool
         return None
     for carry in _CARRIES:
         moved = part + extent * carry
-        saved = list(ledger.asked)
+        saved = ledger.checkpoint()
         if all(ledger.ask(context, goal) for goal in (moved, extent - 1 - moved)):
             return carry
-        ledger.asked[:] = saved
+        ledger.restore(saved)
     return None
 
 
@@ -140,7 +141,10 @@ def chains(offsets: Sequence[Poly], sizes: frozenset[str]) -> Iterator[Chain]:
     for stride in strides:
         lead = stride.terms[-1][0]
         options = by_degree.setdefault(len(lead), [])
-        options += [option for option in (Poly(((lead, 1),)), stride) if option not in options]
+        # A counter that goes in steps multiplies the stride; without its factor it is tried first.
+        content = gcd(*(coefficient for _, coefficient in stride.terms))
+        primitive = stride.divided_exactly(content) or stride
+        options += [o for o in (Poly(((lead, 1),)), primitive, stride) if o not in options]
     if not by_degree:
         return
     levels = [by_degree[degree] for degree in sorted(by_degree, reverse=True)]

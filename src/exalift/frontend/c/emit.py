@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -48,6 +49,7 @@ class Emitter:
     shapes: Shapes
     taken: set[str]
     names: dict[Memory, str] = field(default_factory=dict[Memory, str])
+    counts: Counter[str] = field(default_factory=Counter[str])
 
     def name(self, memory: Memory) -> str:
         known = self.names.get(memory)
@@ -58,9 +60,10 @@ class Emitter:
 
     def unique(self, wanted: str) -> str:
         """The name, or one like it that is not in use; it is in use from then on."""
-        name, number = wanted, 1
+        name = wanted
         while name in self.taken:
-            name, number = f"{wanted}_{number}", number + 1
+            self.counts[wanted] += 1
+            name = f"{wanted}_{self.counts[wanted]}"
         self.taken.add(name)
         return name
 

@@ -8,6 +8,7 @@ bound must be followed, and is refused otherwise, with the reason.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,12 +20,13 @@ from . import expressions, statements
 from .conditions import Condition, Test, has_data
 from .draft import Access, Draft, DraftStatement, Fetch, Memory, Store
 from .library import FunctionFacts, Library
+from .sequencing import check_sequencing
 from .symbolic import Poly
 from .syntax import Declaration, Expr, Function, Statement, Storage, refusal
 from .values import Arithmetic, Datum, PointerValue, Tracked, TruthValue, Unset, Value, as_data, truth_as_data
 
 MAX_STATEMENTS = 20_000
-MAX_STEPS = 400_000
+MAX_STEPS = 200_000
 MAX_CALLS = 24
 
 Content = Tracked | PointerValue | Datum | Unset
@@ -46,6 +48,7 @@ class Execution:
     """The state. `values` holds what is followed; other variables live in `memories`.
 
     `table` gives loop-carried placeholders their closed forms, `used` which symbols were ever read.
+    `whole` is the full expression that is being evaluated.
     `sizing` names integer parameters that decide whether a loop runs, whatever else they are used for.
     `demoted` collects variables that cannot be followed after all: name and reason by key.
     """
@@ -68,6 +71,8 @@ class Execution:
     sizing: set[str] = field(default_factory=set[str])
     symbols: dict[str, tuple[str, DType]] = field(default_factory=dict[str, tuple[str, DType]])
     calls: tuple[str, ...] = ()
+    called: Counter[str] = field(default_factory=Counter[str])
+    whole: Expr | None = None
     conditional: int = 0
     serial: int = 0
     steps: int = 0
@@ -139,6 +144,15 @@ class Execution:
         key = self.key(declaration)
         return self.data.get(key) or self.demoted.get(key) or "it holds data"
 
+    def call_path(self, name: str) -> str:
+        """A path for a call that starts now, the same in every execution of the function.
+
+        The place in the source would not do: a macro may put two calls at one place.
+        """
+        path = f"{self.frame.path}>{name}"
+        self.called[path] += 1
+        return f"{path}#{self.called[path]}"
+
     # Effects.
 
     def emit(self, statement: DraftStatement, span: Span) -> None:
@@ -175,15 +189,13 @@ class Execution:
             value = Datum(as_data(value))
         if not self.later or not isinstance(value, Datum):
             return value
-        key = f"{self.frame.path}/?{span.line}:{span.column}"
-        memory = self.memory(key, "value", value.dtype, (), span)
+        memory = self.memory(self.fresh("?"), "value", value.dtype, (), span)
         self.store(Access(memory, (), span), value.expression, span)
         return self.fetch(memory, (), span)
 
     def kept_condition(self, condition: Condition, span: Span) -> Condition:
         """A condition on data, evaluated now and remembered."""
-        key = f"{self.frame.path}/!{span.line}:{span.column}"
-        memory = self.memory(key, "condition", DType.I1, (), span)
+        memory = self.memory(self.fresh("!"), "condition", DType.I1, (), span)
         self.store(Access(memory, (), span), truth_as_data(condition, DType.I1), span)
         return Test(Fetch(Access(memory, (), span), DType.I1))
 
@@ -198,6 +210,16 @@ class Execution:
             yield self.output
         finally:
             self.output = outer
+
+    @contextmanager
+    def full_expression(self, expression: Expr) -> Generator[None]:
+        """What is evaluated inside is part of no other expression."""
+        check_sequencing(expression)
+        outer, self.whole = self.whole, expression
+        try:
+            yield
+        finally:
+            self.whole = outer
 
     @contextmanager
     def in_condition(self) -> Generator[None]:

@@ -29,7 +29,7 @@ from .normalize_expressions import expression as normal_expression
 from .shapes import Shapes, by_memory
 from .simplify import NotAffineError, Simplifier, SplitError
 from .symbolic import Poly
-from .syntax import Function, refusal
+from .syntax import Function, Refusal, refusal
 
 NO_ALIAS = "arrays that are passed through different pointers do not overlap"
 OVERFLOW = "signed integer arithmetic does not overflow (where it would, it wraps around here)"
@@ -44,20 +44,45 @@ class NotSizesError(Exception):
         self.keys = keys
 
 
+def finish(
+    execution: Execution, function: Function, memories: dict[str, Memory | None], result: Draft | None
+) -> Program:
+    """The program of an executed function; `memories` has its parameters by name, None for followed
+    integers, and `result` is what it returns. Raises Refusal and NotSizesError.
+
+    Where loops run to a product of sizes, the order of the factors is a guess that the subscripts confirm
+    or refute; then the next one is tried.
+    """
+    first: Refusal | None = None
+    order = 0
+    while True:
+        table = dict(execution.table)
+        attempt = Finish(execution, function, memories, table, order)
+        try:
+            return attempt.program(result)
+        except Refusal as refused:
+            first = first or refused
+            order += 1
+            if order >= attempt.normalizer.orders:
+                raise first from None
+
+
 @dataclass
 class Finish:
-    """`memories` has the parameters by name, None for followed integers."""
+    """One attempt."""
 
     execution: Execution
     function: Function
     memories: dict[str, Memory | None]
+    table: dict[str, Poly]
+    order: int
     ledger: Ledger = field(init=False)
     normalizer: Normalizer = field(init=False)
 
     def __post_init__(self) -> None:
         execution = self.execution
         self.ledger = Ledger(dict.fromkeys(execution.symbols, 0))
-        self.normalizer = Normalizer(self.ledger, execution.table, execution.assumptions)
+        self.normalizer = Normalizer(self.ledger, self.table, execution.assumptions, order=self.order)
         body = (*execution.constants, *execution.output)
         positive = _positive(body, self.normalizer.simplifier, frozenset(execution.symbols))
         for memory in execution.memories.values():
@@ -67,7 +92,7 @@ class Finish:
         self.ledger.minimum = {name: int(name in positive) for name in execution.symbols}
 
     def program(self, result: Draft | None) -> Program:
-        """The program; `result` is what the function returns. Raises Refusal and NotSizesError."""
+        """The program; `result` is what the function returns."""
         execution, function = self.execution, self.function
         self._claims()
         extents = self._declared_extents()

@@ -7,9 +7,9 @@ from exalift.base import DType
 
 from .draft import Draft, Memory
 from .execution import Execution, Frame
-from .finish import Finish, NotSizesError
+from .finish import NotSizesError, finish
 from .indices import maybe_extents
-from .library import Library, facts_of
+from .library import Library
 from .symbolic import Poly, TooComplexError
 from .syntax import Declaration, Function, Refusal, refusal
 from .values import Nothing, PointerValue, Tracked, as_data, converted
@@ -45,7 +45,7 @@ def take(library: Library, function: Function) -> Program:
 
 
 def _prepared(library: Library, function: Function, data: dict[str, str]) -> Execution:
-    return Execution(library, data, Frame(function.name, function, facts_of(function)))
+    return Execution(library, data, Frame(function.name, function, library.facts(function)))
 
 
 def _attempt(execution: Execution, function: Function) -> Program | None:
@@ -59,7 +59,7 @@ def _attempt(execution: Execution, function: Function) -> Program | None:
         if isinstance(value, Nothing | PointerValue):
             raise refusal(function.span, "the function does not return a value on every path")
         result = as_data(converted(value, function.returns))
-    return Finish(execution, function, memories).program(result)
+    return finish(execution, function, memories, result)
 
 
 def _bind_parameters(execution: Execution, function: Function) -> dict[str, Memory | None]:

@@ -37,19 +37,12 @@ def implies(facts: Sequence[Poly], goal: Poly) -> bool:
 def contradictory(facts: Sequence[Poly]) -> bool:
     """Whether no integers make every fact >= 0; False also when it is not known."""
     rows = _prepare(facts)
-    if rows is None:
-        return True
-    remaining = {monomial for _, terms in rows for monomial, _ in terms}
-    while remaining:
-        chosen = _cheapest(rows, remaining)
-        remaining.discard(chosen)
-        result = _eliminate(rows, chosen)
-        if result is None:
-            return True
-        rows = result
-        if len(rows) > _MOST_ROWS:
+    while rows:
+        others = {monomial for _, terms in rows for monomial, _ in terms}
+        rows = _reduced(rows, others)
+        if rows is not None and len(rows) > _MOST_ROWS:
             return False
-    return False
+    return rows is None
 
 
 def projected(facts: Sequence[Poly], keep: frozenset[str]) -> tuple[Poly, ...] | None:
@@ -65,10 +58,9 @@ def projected(facts: Sequence[Poly], keep: frozenset[str]) -> tuple[Poly, ...] |
         others = {m for _, terms in rows for m, _ in terms if not _within(m, keep)}
         if not others:
             return tuple(_poly(row) for row in rows)
-        result = _eliminate(rows, _cheapest(rows, others))
-        if result is None:
+        rows = _reduced(rows, others)
+        if rows is None:
             return None
-        rows = result
         if len(rows) > _MOST_ROWS:
             raise OverflowError
 
@@ -151,6 +143,54 @@ def _add(rows: dict[tuple[tuple[Monomial, int], ...], int], row: Row) -> bool:
     return True
 
 
+def _reduced(rows: Sequence[Row], candidates: set[Monomial]) -> list[Row] | None:
+    """The rows without one of the monomials, whichever costs least; None for a contradiction."""
+    equality = _equality(rows, candidates)
+    if equality is not None:
+        return _substituted(rows, *equality)
+    return _eliminate(rows, _cheapest(rows, candidates))
+
+
+def _equality(rows: Sequence[Row], candidates: set[Monomial]) -> tuple[Monomial, Row] | None:
+    """A monomial that an equation (two opposite rows) gives, without a factor."""
+    constants = {terms: constant for constant, terms in rows}
+    for constant, terms in rows:
+        opposite = constants.get(tuple((m, -c) for m, c in terms))
+        if opposite is not None and opposite + constant == 0:
+            for monomial, coefficient in terms:
+                if abs(coefficient) == 1 and monomial in candidates:
+                    return monomial, (constant, terms)
+    return None
+
+
+def _substituted(rows: Sequence[Row], monomial: Monomial, equation: Row) -> list[Row] | None:
+    """The rows with the monomial replaced by what the equation says that it is."""
+    constant, terms = equation
+    own = next(c for m, c in terms if m == monomial)
+    kept: dict[tuple[tuple[Monomial, int], ...], int] = {}
+    for row in rows:
+        factor = next((c for m, c in row[1] if m == monomial), 0)
+        if factor:
+            # factor * monomial and own * monomial cancel; own is 1 or -1.
+            row = _combined(row, 1, (constant, terms), -factor * own)
+        if not _add(kept, row):
+            return None
+    return [(constant, terms) for terms, constant in kept.items()]
+
+
+def _combined(one: Row, first: int, other: Row, second: int) -> Row:
+    """`first * one + second * other`, with its constant tightened."""
+    sums: dict[Monomial, int] = {m: c * first for m, c in one[1]}
+    for m, c in other[1]:
+        sums[m] = sums.get(m, 0) + c * second
+    terms = tuple(sorted(((m, c) for m, c in sums.items() if c), key=term_key))
+    constant = one[0] * first + other[0] * second
+    divisor = gcd(*(c for _, c in terms)) if terms else 1
+    if divisor > 1:
+        return constant // divisor, tuple((m, c // divisor) for m, c in terms)
+    return constant, terms
+
+
 def _cheapest(rows: Sequence[Row], candidates: set[Monomial]) -> Monomial:
     above: dict[Monomial, int] = dict.fromkeys(candidates, 0)
     below: dict[Monomial, int] = dict.fromkeys(candidates, 0)
@@ -175,16 +215,8 @@ def _eliminate(rows: Sequence[Row], chosen: Monomial) -> list[Row] | None:
             upper.append((-coefficient, row))
         else:
             kept[row[1]] = row[0]
-    for first, (c0, terms0) in lower:
-        for second, (c1, terms1) in upper:
-            sums: dict[Monomial, int] = {m: c * second for m, c in terms0}
-            for m, c in terms1:
-                sums[m] = sums.get(m, 0) + c * first
-            terms = tuple(sorted(((m, c) for m, c in sums.items() if c), key=term_key))
-            constant = c0 * second + c1 * first
-            divisor = gcd(*(c for _, c in terms)) if terms else 1
-            if divisor > 1:
-                constant, terms = constant // divisor, tuple((m, c // divisor) for m, c in terms)
-            if not _add(kept, (constant, terms)):
+    for first, low in lower:
+        for second, high in upper:
+            if not _add(kept, _combined(low, second, high, first)):
                 return None
     return [(constant, terms) for terms, constant in kept.items()]

@@ -44,7 +44,8 @@ def declare_array(execution: Execution, declaration: Declaration) -> Memory:
     if len(values) < total:
         execution.emit(Fill(memory, span), span)
     for position in sorted(values):
-        value = execution.arithmetic(values[position])
+        with execution.full_expression(values[position]):
+            value = execution.arithmetic(values[position])
         expression = as_data(converted(value, declared.element))
         zero = isinstance(expression, Constant) and not expression.value
         if len(values) == total or not zero:
@@ -111,7 +112,8 @@ def pointer_value(execution: Execution, declaration: Declaration, given: Expr) -
     while isinstance(call, Conversion):
         call = call.operand
     if not isinstance(call, Call) or call.function not in _ALLOCATE:
-        value = execution.evaluate(given)
+        with execution.full_expression(given):
+            value = execution.evaluate(given)
         execution.flush()
         return value
     declared, span = declaration.type, given.span

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from . import math_functions
 from .reader import Reader
 from .syntax import (
     AddressOf,
     Assignment,
+    Call,
     Function,
     Name,
     Step,
+    Storage,
     all_expressions,
 )
 
@@ -27,6 +30,8 @@ class FunctionFacts:
 class Library:
     reader: Reader
     functions: dict[str, Function] = field(default_factory=dict[str, Function])
+    known_facts: dict[str, FunctionFacts] = field(default_factory=dict[str, FunctionFacts])
+    quiet: dict[str, bool] = field(default_factory=dict[str, bool])
 
     def find(self, name: str) -> Function | None:
         """A function by its name, None where the file has none. Raises Refusal when it cannot be read."""
@@ -39,8 +44,38 @@ class Library:
             self.functions[name] = known
         return known
 
+    def facts(self, function: Function) -> FunctionFacts:
+        if function.name not in self.known_facts:
+            self.known_facts[function.name] = _facts_of(function)
+        return self.known_facts[function.name]
 
-def facts_of(function: Function) -> FunctionFacts:
+    def is_quiet(self, function: Function) -> bool:
+        """Whether a function changes nothing but its own variables. (One that calls itself is not quiet.)"""
+        known = self.quiet.get(function.name)
+        if known is None:
+            self.quiet[function.name] = False
+            known = self._changes_nothing(function)
+            self.quiet[function.name] = known
+        return known
+
+    def _changes_nothing(self, function: Function) -> bool:
+        for expression in all_expressions(function.body):
+            match expression:
+                case Assignment(target=target) | Step(target=target):
+                    if not isinstance(target, Name) or target.declaration.storage is Storage.GLOBAL:
+                        return False
+                case Call(name):
+                    inner = self.find(name)
+                    if inner is None and math_functions.find(name) is None:
+                        return False
+                    if inner is not None and not self.is_quiet(inner):
+                        return False
+                case _:
+                    pass
+        return True
+
+
+def _facts_of(function: Function) -> FunctionFacts:
     addressed: set[str] = set()
     assigned: set[str] = set()
     for expression in all_expressions(function.body):

@@ -90,7 +90,8 @@ def run_loop(execution: Execution, statement: LoopStatement) -> None:
             condition = _condition(execution, test)
             middle = {}
         if statement.step is not None:
-            execution.evaluate(statement.step)
+            with execution.full_expression(statement.step):
+                execution.evaluate(statement.step)
             execution.flush()
     end = execution.values
     try:
@@ -151,7 +152,8 @@ def _changed(execution: Execution, statement: LoopStatement) -> list[str]:
 
 def _condition(execution: Execution, test: Expr) -> Condition:
     already = len(execution.output)
-    condition = execution.condition(test)
+    with execution.full_expression(test):
+        condition = execution.condition(test)
     if execution.later or len(execution.output) > already:
         raise refusal(test.span, "the condition of the loop changes data", _HINT)
     return condition

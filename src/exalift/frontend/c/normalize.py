@@ -10,6 +10,7 @@ order of evaluation.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice, permutations
 from typing import assert_never
 
 from exalift.affine import Affine, Constant, Guard, Role
@@ -41,6 +42,7 @@ from .syntax import refusal
 
 MAX_STATEMENTS = 20_000
 MAX_DEPTH = 6
+MAX_ORDERS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,18 @@ class Site:
 
 @dataclass
 class Normalizer:
-    """Turns drafts into normalised statements; `sites` collects every access."""
+    """Turns drafts into normalised statements; `sites` collects every access.
+
+    `order` chooses among the `orders` in which the factors of flat loops (`k < n * m`) may be nested.
+    """
 
     ledger: Ledger
     table: dict[str, Poly]
     assumptions: dict[str, None]
     sites: list[Site] = field(default_factory=list[Site])
+    order: int = 0
+    orders: int = 1
     work: int = 0
-    kept: int = 0
     depth: int = 0
 
     def __post_init__(self) -> None:
@@ -184,6 +190,9 @@ class Normalizer:
 
     def _loop(self, loop: Iteration, context: Context) -> tuple[NormalStatement, ...]:
         span = loop.span
+        factors = self._factors(loop, context)
+        if factors:
+            return self._loop(self._nested(loop, factors), context)
         try:
             lower = self._ends(loop.lower, context, upper=False)
             upper = tuple(end for bound in loop.upper for end in self._ends(bound, context, upper=True))
@@ -212,6 +221,40 @@ class Normalizer:
             return ()
         body = self.block(loop.body, inside)
         return (BoundedLoop(loop.symbol, loop.name, lower, upper, body, span),) if body else ()
+
+    def _factors(self, loop: Iteration, context: Context) -> tuple[Poly, ...]:
+        """The factors of `n * m` where a loop from 0 runs to such a product; none otherwise."""
+        if len(loop.upper) != 1:
+            return ()
+        try:
+            lower, upper = (self.simplifier.plain(end, context) for end in (loop.lower, loop.upper[0]))
+        except (NotAffineError, SplitError, TooComplexError):
+            return ()
+        if lower.terms or len(upper.terms) != 1 or upper.terms[0][1] < 1 or len(upper.terms[0][0]) < 2:
+            return ()
+        monomial, coefficient = upper.terms[0]
+        names = list(self.ledger.minimum)
+        if not all(isinstance(atom, str) and atom in names for atom in monomial):
+            return ()
+        factors = [Poly.of(str(atom)) for atom in sorted(monomial, key=lambda atom: names.index(str(atom)))]
+        factors += [Poly.of(coefficient)] if coefficient > 1 else []
+        orders = list(islice(permutations(factors), MAX_ORDERS))
+        self.orders = max(self.orders, len(orders))
+        return orders[self.order % len(orders)]
+
+    def _nested(self, loop: Iteration, factors: tuple[Poly, ...]) -> Iteration:
+        """`for (k < n * m)` as `for (i < n) for (j < m)` with `k = i * m + j`."""
+        symbols = [f"{loop.symbol}.{position}" for position in range(len(factors))]
+        flat = Poly()
+        for symbol, factor in zip(symbols, factors, strict=True):
+            flat = flat * factor + Poly.of(symbol)
+        self.table[loop.symbol] = flat
+        bounds, body = loop.bounds, loop.body
+        for symbol, factor in zip(reversed(symbols), reversed(factors), strict=True):
+            inner = Iteration(symbol, loop.name, Poly(), (factor,), body, (), bounds, loop.span)
+            body, bounds = (inner,), ()
+        assert isinstance(body[0], Iteration)
+        return body[0]
 
     def _check_bounds(self, loop: Iteration, context: Context) -> None:
         """That the counter does not wrap around, up to the moment at which the loop ends."""
@@ -322,7 +365,6 @@ class Normalizer:
         )
         if once or not any(_target(s) in read for s in written):
             return (), test
-        self.kept += 1
         memory = Memory("condition", DType.I1, (), Role.LOCAL, span)
         access = Access(memory, (), span)
         self.sites.append(Site(access, context, True))

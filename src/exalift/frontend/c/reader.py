@@ -6,7 +6,7 @@ Everything is bounded: the depth of the tree, and the number of its nodes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .libclang import CType, Node, Unit
 from .reader_expressions import read_expression
@@ -59,7 +59,10 @@ class Reader:
         body: tuple[Statement, ...] = ()
         for child in node.children:
             if child.kind == "PARM_DECL":
-                parameters.append(self.declaration(child))
+                declaration = self.declaration(child)
+                if not declaration.name:
+                    declaration = replace(declaration, name=f"argument_{len(parameters)}")
+                parameters.append(declaration)
             elif child.kind == "COMPOUND_STMT":
                 body = self.statements(child.children, 1)
         result = node.result_type

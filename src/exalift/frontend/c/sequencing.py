@@ -6,16 +6,20 @@ by itself, or the array behind a pointer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .syntax import (
     Assignment,
     Binary,
     Call,
     Conditional,
     Declaration,
+    Dereference,
     Expr,
     Name,
     StatementExpression,
     Step,
+    Subscript,
     base_declaration,
     expressions_in,
     refusal,
@@ -71,6 +75,28 @@ def _mentions(root: Expr, declaration: Declaration) -> int:
             continue
         pending.extend(sub_expressions(expression))
     return count
+
+
+def read_beside(root: Expr, call: Expr, is_followed: Callable[[Declaration], bool]) -> Expr | None:
+    """Something in memory that an expression reads outside of one of its calls, which might change it."""
+    pending: list[Expr] = [root]
+    if isinstance(root, Assignment) and not root.operator:
+        # The target of a plain assignment is not read, only what leads to it.
+        pending = [root.value]
+        if not isinstance(root.target, Name):
+            pending += sub_expressions(root.target)
+    while pending:
+        expression = pending.pop()
+        if expression is call:
+            continue
+        match expression:
+            case Subscript() | Dereference() if expression.dtype is not None:
+                return expression
+            case Name(declaration) if expression.dtype is not None and not is_followed(declaration):
+                return expression
+            case _:
+                pending.extend(sub_expressions(expression))
+    return None
 
 
 def has_effects(root: Expr) -> bool:

@@ -49,6 +49,12 @@ class Shapes:
             return
         for site, offset in zip(sites, offsets, strict=True):
             for counters in coefficients(offset, self.ledger.names):
+                if any(affine_of(Poly.atom(atom)) is None for atom in counters):
+                    raise refusal(
+                        site.access.span,
+                        f"the subscript of `{memory.name}` is not affine: `{show(offset)}`",
+                        "use sums of constant multiples of counters and sizes",
+                    )
                 if len(counters) > 1:
                     raise refusal(
                         site.access.span,
@@ -89,12 +95,12 @@ class Shapes:
         )
 
     def _try(self, chain: Chain, sites: list[Site], ask: bool) -> list[tuple[Poly, ...]] | None:
-        saved = list(self.ledger.asked)
+        saved = self.ledger.checkpoint()
         rows: list[tuple[Poly, ...]] = []
         for site in sites:
             row = decompose(site.access.indices[0], chain, site.context, self.ledger, ask)
             if row is None:
-                self.ledger.asked[:] = saved
+                self.ledger.restore(saved)
                 return None
             rows.append(row)
         return rows
@@ -133,17 +139,17 @@ class Shapes:
         ]
         if plain and all(self.ledger.implies(context, goal) for goal in goals):
             return indices
-        saved = list(self.ledger.asked)
+        saved = self.ledger.checkpoint()
         chain, offset = _linear(indices, inner)
         if chain is not None:
             for ask in (False, True):
                 row = decompose(offset, chain, context, self.ledger, ask)
                 if row is not None:
                     return row
-                self.ledger.asked[:] = saved
+                self.ledger.restore(saved)
         if plain and all(self.ledger.ask(context, goal) for goal in goals):
             return indices
-        self.ledger.asked[:] = saved
+        self.ledger.restore(saved)
         if chain is not None and all(index.constant == 0 for index in indices[:-1]):
             row = floored(offset, chain)
             if row is not None:

@@ -11,7 +11,7 @@ from . import loops, pointers, variables
 from .conditions import Condition, Known, has_data, negated
 from .control import UnreachableError, without_jumps
 from .draft import Branch, DraftStatement
-from .sequencing import check_sequencing, has_effects
+from .sequencing import has_effects
 from .symbolic import TooComplexError, choice
 from .syntax import (
     Binary,
@@ -26,7 +26,6 @@ from .syntax import (
     Jump,
     LoopStatement,
     Statement,
-    own_expressions,
     refusal,
     statements_in,
 )
@@ -51,8 +50,6 @@ def run(execution: Execution, body: tuple[Statement, ...]) -> None:
 
 def _run_one(execution: Execution, statement: Statement) -> None:
     execution.step(statement.span)
-    for expression in own_expressions(statement):
-        check_sequencing(expression)
     match statement:
         case Declare(declarations):
             for declaration in declarations:
@@ -87,7 +84,8 @@ def _effect(execution: Execution, expression: Expr, span: Span) -> None:
             first, second = Evaluate(then, then.span), Evaluate(otherwise, otherwise.span)
             _branch(execution, test, (first,), (second,), span)
         case _:
-            execution.evaluate(expression)
+            with execution.full_expression(expression):
+                execution.evaluate(expression)
             execution.flush()
 
 
@@ -116,12 +114,11 @@ def _tail(execution: Execution, body: tuple[Statement, ...]) -> Value:
         case Jump("return", value):
             if value is None:
                 return Nothing()
-            check_sequencing(value)
-            result = execution.settled(execution.evaluate(value), last.span)
+            with execution.full_expression(value):
+                result = execution.settled(execution.evaluate(value), last.span)
             execution.flush()
             return result
         case IfStatement(test, then, otherwise, span) if _returns(last):
-            check_sequencing(test)
             return _fork(execution, test, then, otherwise, span, tail=True)
         case _:
             run(execution, (last,))
@@ -141,7 +138,8 @@ def _fork(
     tail: bool,
 ) -> Value:
     """Both branches, each from the state before; then the states are merged."""
-    condition = execution.condition(test)
+    with execution.full_expression(test):
+        condition = execution.condition(test)
     if execution.later:
         kept = execution.settled(TruthValue(condition, DType.I1), test.span)
         assert not isinstance(kept, PointerValue | Nothing)

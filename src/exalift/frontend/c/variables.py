@@ -127,7 +127,8 @@ def declare(execution: Execution, declaration: Declaration) -> None:
         else:
             execution.scalar(declaration)
     else:
-        value = converted(execution.arithmetic(first), declared.element)
+        with execution.full_expression(first):
+            value = converted(execution.arithmetic(first), declared.element)
         _initialize(execution, declaration, value)
         execution.flush()
 
