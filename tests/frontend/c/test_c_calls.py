@@ -49,6 +49,18 @@ SNIPPETS = {
     "helper with an effect": """
         static double bump(double *p) { *p += 1; return *p; }
         double f(double *x, double *y) { double s = bump(x); *y = bump(x); return bump(x); }""",
+    "report and exit": """
+        #include <stdio.h>
+        #include <stdlib.h>
+        void f(int n, double *x) {
+          if (n < 1) { fprintf(stderr, "bad n %d\\n", n); exit(1); }
+          double *t = (double *)malloc(n * sizeof(double));
+          if (t == NULL) { perror("malloc"); exit(EXIT_FAILURE); }
+          for (int i = 0; i < n; i++) t[i] = x[i];
+          for (int i = 0; i < n; i++) x[i] = t[i] + t[n - 1 - i];
+          free(t);
+        }""",
+    "integers through float": "double f(int d, double *x) { x[d] = (double)(float)(d * 16777217); return x[d]; }",
     "side effect in an argument": "static int sum(int a, int b) { return a + b; }\nvoid f(int n, int x[n]) { for (int i = 0; i < n; i++) { int k = x[i]; x[i] = sum(k++, 2) + 0; x[i] += k; } }",
     "element-wise": """
         #include <math.h>

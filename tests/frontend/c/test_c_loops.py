@@ -100,6 +100,23 @@ SNIPPETS = {
           for (int s = 0; s < n + m - 1; s++)
             for (int i = s < m ? 0 : s - m + 1; i <= s && i < n; i++) d[s] += a[i][s - i];
         }""",
+    "unrolled by hand": """
+        void f(int n, const double *x, double *y) {
+          int i;
+          for (i = 0; i + 3 < n; i += 4) { y[i] = x[i]; y[i + 1] = 2 * x[i + 1]; y[i + 2] = 3 * x[i + 2]; y[i + 3] = 4 * x[i + 3]; }
+          for (; i < n; i++) y[i] = -x[i];
+        }""",
+    "unrolled, masked bound": """
+        double f(int n, const double *x, const double *y) {
+          double s[4] = {0};
+          int m = n & ~3;
+          for (int i = 0; i < m; i += 4) for (int k = 0; k < 4; k++) s[k] += x[i + k] * y[i + k];
+          double r = s[0] + s[1] + s[2] + s[3];
+          for (int i = m; i < n; i++) r += x[i] * y[i];
+          return r;
+        }""",
+    "whole blocks": "void f(int n, double *a) { enum { B = 3 }; for (int i = 0; i < n / B * B; i += B) for (int k = 0; k < B; k++) a[i + k] = k; }",
+    "pragma": "void f(int n, double *a) {\n#pragma omp parallel for\n  for (int i = 0; i < n; i++) a[i] = i;\n}",
     "entry condition": "void f(int n, int m, int x[n]) { for (int i = 0; i < n && m > 3; i++) x[i] = m; }",
 }
 

@@ -141,6 +141,17 @@ SNIPPETS = {
         void f(int n, double x[n]) {
           for (int i = 0; i < n; i++) { double t[i + 1]; for (int j = 0; j <= i; j++) t[j] = x[j] * j; x[i] += t[i] + t[0]; }
         }""",
+    "products of size_t": """
+        #include <stddef.h>
+        void f(int h, int w, const float *a, float *b) {
+          for (int y = 0; y < h; y++) for (int x = 0; x < w; x++) b[(size_t)y * w + x] = a[(size_t)y * (size_t)w + (size_t)x];
+        }""",
+    "products of unsigned": """
+        void f(unsigned h, unsigned w, const float *a, float *b) {
+          for (unsigned y = 0; y < h; y++) for (unsigned x = 0; x < w; x++) b[(unsigned long)y * w + x] = a[y * w + x];
+        }""",
+    "before the pointer": "void f(int n, float *x, float *y) { for (int i = 1; i < n; i++) { const float *p = x + i; y[i] = p[0] - p[-1]; } }",
+    "flat by a variable": "void f(int n, int m, double *a, const double *b) { for (int i = 0; i < n; i++) for (int j = 0; j < m; j++) { int k = i * m + j; a[k] = b[k] + 1; } }",
     "pointer difference": "void f(int n, int *x) { for (int *p = x; p < x + n; p++) *p = (int)(p - x); }",
 }
 

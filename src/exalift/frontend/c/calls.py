@@ -51,7 +51,7 @@ def call(execution: Execution, expression: Call) -> Value:
     if function is not None:
         return _inline(execution, function, expression)
     meaning = math_functions.find(name)
-    if meaning is None or len(expression.arguments) != meaning.arity or expression.dtype is None:
+    if meaning is None or expression.dtype is None or len(expression.arguments) != meaning.arity:
         message, hint = math_functions.why_not(name)
         raise refusal(span, message, hint)
     arguments = [execution.arithmetic(argument) for argument in expression.arguments]

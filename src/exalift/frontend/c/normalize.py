@@ -248,7 +248,7 @@ class Normalizer:
         flat = Poly()
         for symbol, factor in zip(symbols, factors, strict=True):
             flat = flat * factor + Poly.of(symbol)
-        self.table[loop.symbol] = flat
+        self.simplifier.define(loop.symbol, flat)
         bounds, body = loop.bounds, loop.body
         for symbol, factor in zip(reversed(symbols), reversed(factors), strict=True):
             inner = Iteration(symbol, loop.name, Poly(), (factor,), body, (), bounds, loop.span)

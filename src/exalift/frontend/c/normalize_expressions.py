@@ -51,7 +51,7 @@ def converted(operand: Draft, dtype: DType) -> Draft:
     """A conversion; index values are given in the type asked for where that is the same number."""
     if operand.dtype is dtype:
         return operand
-    if isinstance(operand, IndexValue):
+    if isinstance(operand, IndexValue) and operand.dtype.is_integer:
         own = operand.dtype
         same = own.is_signed and own.bits >= 32 and (dtype.is_float or dtype.bits >= own.bits)
         if same or (dtype.is_integer and dtype.bits <= own.bits):

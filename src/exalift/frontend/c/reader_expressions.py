@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from exalift.base import DType
 
 from .libclang import CType, Node
-from .math_functions import ENDING, KNOWN, find, why_not
+from .math_functions import ENDING, KNOWN, find
 from .syntax import (
     AddressOf,
     Assignment,
@@ -238,8 +238,8 @@ def _call(reader: Reader, node: Node, depth: int) -> Expr:
     if name in ENDING:
         return Call(name, (), dtype, node.span)  # Its arguments are messages.
     if name not in reader.unit.definitions and name not in KNOWN and find(name) is None:
-        message, hint = why_not(name)
-        raise refusal(node.span, message, hint)
+        # Refused when it is reached: it may stand before an `exit`, like the report of an error.
+        return Call(name, (), dtype, node.span)
     arguments = tuple(read_expression(reader, child, depth + 1) for child in node.children[1:])
     return Call(name, arguments, dtype, node.span)
 
@@ -249,6 +249,8 @@ def _cast(reader: Reader, node: Node, depth: int) -> Expr:
     if node.type.kind == "void":
         return Conversion(operand, None, node.span)
     if node.type.kind == "pointer":
+        if node.type.target is not None and node.type.target.kind == "void":
+            return operand  # For `free` and `memset`, and in NULL.
         declared = reader.declared_type(node, node.children[:-1], node.type)
         return Conversion(operand, None, node.span, declared)
     dtype = _dtype(node)

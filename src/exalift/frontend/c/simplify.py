@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
@@ -57,14 +57,23 @@ class Simplifier:
     ledger: Ledger
     table: dict[str, Poly]
     assumptions: dict[str, None]
+    known: dict[Poly, Poly] = field(default_factory=dict[Poly, Poly])
+
+    def define(self, symbol: str, form: Poly) -> None:
+        """Give one more symbol a closed form."""
+        self.table[symbol] = form
+        self.known.clear()
 
     def resolved(self, poly: Poly) -> Poly:
         """Without placeholders of loops that have closed forms."""
-        while True:
-            known = poly.symbols & self.table.keys()
-            if not known:
-                return poly
-            poly = poly.substitute({name: self.table[name] for name in known})
+        result = self.known.get(poly)
+        if result is None:
+            result = poly
+            while result.symbols & self.table.keys():
+                names = result.symbols & self.table.keys()
+                result = result.substitute({name: self.table[name] for name in names})
+            self.known[poly] = result
+        return result
 
     def resolved_condition(self, condition: Condition) -> Condition:
         while True:

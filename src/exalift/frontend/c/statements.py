@@ -11,11 +11,13 @@ from . import loops, pointers, variables
 from .conditions import Condition, Known, has_data, negated
 from .control import UnreachableError, without_jumps
 from .draft import Branch, DraftStatement
+from .math_functions import ENDING
 from .sequencing import has_effects
 from .symbolic import TooComplexError, choice
 from .syntax import (
     Binary,
     Block,
+    Call,
     Conditional,
     Conversion,
     Declare,
@@ -182,6 +184,8 @@ _Side = tuple[list[DraftStatement], Value]
 
 def _one_side(execution: Execution, body: tuple[Statement, ...], tail: bool) -> _Side | None:
     """What a branch does and gives; None when the program ends in it."""
+    if body and _ends_program(body[-1]):
+        return None
     with execution.collecting() as output:
         try:
             value: Value = Nothing()
@@ -192,6 +196,14 @@ def _one_side(execution: Execution, body: tuple[Statement, ...], tail: bool) -> 
         except UnreachableError:
             return None
     return output, value
+
+
+def _ends_program(statement: Statement) -> bool:
+    return (
+        isinstance(statement, Evaluate)
+        and isinstance(statement.expression, Call)
+        and statement.expression.function in ENDING
+    )
 
 
 def _only_side(

@@ -296,12 +296,20 @@ def _followed_arithmetic(operator: str, left: Tracked, right: Tracked, dtype: DT
                 None if amount is None or not 0 <= amount < dtype.bits else floor(observed(left), 1 << amount)
             )
         case "&":
-            mask = amount
-            if mask is None or mask < 0 or mask & (mask + 1) or mask.bit_length() >= dtype.bits:
-                return None
-            return left.value - floor(left.value, mask + 1) * (mask + 1)
+            return None if amount is None else _masked(left.value, amount, dtype)
         case _:
             return None
+
+
+def _masked(value: Poly, mask: int, dtype: DType) -> Poly | None:
+    """`value & mask` for masks of the lowest bits, such as 7, and of all but those, such as ~7."""
+    if not dtype.is_signed and mask >> (dtype.bits - 1):
+        mask -= 1 << dtype.bits
+    low = mask if mask >= 0 else -mask - 1
+    if low & (low + 1) or low.bit_length() >= dtype.bits - 1:
+        return None
+    whole = floor(value, low + 1) * (low + 1)
+    return value - whole if mask >= 0 else whole
 
 
 def compared(operator: str, left: Arithmetic, right: Arithmetic) -> TruthValue:
