@@ -11,15 +11,17 @@ import numpy as np
 from exalift.affine import (
     Affine,
     Array,
+    Constant,
     Constraint,
     Guard,
     Region,
     RegionProgram,
     RegionStep,
     SequentialLoop,
+    nodes,
 )
 from exalift.affine.algebra import Machine, PrimeField
-from exalift.base import VerificationError
+from exalift.base import DType, VerificationError
 from exalift.dialects import (
     Argument,
     Dialect,
@@ -53,6 +55,12 @@ _NOMINAL = 100
 
 _GROWTH = 4
 """An intermediate has at most so many times the elements of the largest array."""
+
+
+_LITERALS = 8
+"""How many of a region's literals are among the numbers that witnesses draw from."""
+
+_Key = tuple[tuple[IterationRange, ...], tuple[Constraint, ...], tuple[Constant, ...], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,7 @@ class _Lift:
         self.options = options
         self.arrays: dict[str, Array] = {array.name: array for array in program.arrays}
         self.deadline = time.monotonic() + options.budget_s
-        self.solvers: dict[tuple[tuple[IterationRange, ...], tuple[Constraint, ...], int], Solver] = {}
+        self.solvers: dict[_Key, Solver] = {}
         self.reports: list[RegionReport] = []
         self.fresh = 0
         self.number = 0
@@ -252,17 +260,24 @@ class _Lift:
         """The solver for a region's place in the program, in environment `number`."""
         sizes = self.program.source.sizes
         conditions = conditions_on_iterations(region, sizes, loops)
-        key = (loops, conditions, number)
+        literals = _literals(region)
+        key = (loops, conditions, literals, number)
         if key not in self.solvers:
             types = {name: self.type(name) for name in self.arrays}
             found = places(sizes, loops, self.context, conditions, number, self.options.seed)
             environments = [Environment(place.values, PrimeField(), place.seed) for place in found]
             scope = Scope(types, loops, self.context, self.nominal, self.limit)
             bank = Bank(environments[0], self.dialect, self.nominal, SizeLimit(self.limit))
-            witnesses = [Witness(environment, self.dialect, types) for environment in environments[1:]]
+            witnesses = [Witness(e, self.dialect, types, literals) for e in environments[1:]]
             poison = Poison(replace(environments[-1], algebra=Machine()), self.dialect, types)
             self.solvers[key] = Solver(bank, scope, (*witnesses, poison))
         return self.solvers[key]
+
+
+def _literals(region: Region) -> tuple[Constant, ...]:
+    """The numbers that a region names, a few of them."""
+    found = dict.fromkeys(node for node in nodes(region.value) if isinstance(node, Constant))
+    return tuple(c for c in found if c.dtype is not DType.I1)[:_LITERALS]
 
 
 def _count(steps: tuple[RegionStep, ...]) -> int:

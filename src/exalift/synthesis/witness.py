@@ -7,13 +7,13 @@ only about candidates that have the goal's value already, so they may be several
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
 
-from exalift.affine import Affine, Axis, Expression, Formula, Load, evaluate, rewrite
+from exalift.affine import Affine, Axis, Constant, Expression, Formula, Load, evaluate, rewrite
 from exalift.affine.algebra.protocol import Values
 from exalift.base import DType
 from exalift.dialects import (
@@ -47,6 +47,7 @@ class Witness:
     environment: Environment
     dialect: Dialect
     arrays: Mapping[str, TensorType]
+    literals: Sequence[Constant] = ()
     _contents: dict[int, dict[str, Values]] = field(default_factory=lambda: {})
     _nodes: dict[tuple[Node, int], Values] = field(default_factory=lambda: {})
     _goals: dict[Formula, Values] = field(default_factory=lambda: {})
@@ -90,7 +91,7 @@ class Witness:
             self._contents[samples] = {
                 name: np.stack(
                     [
-                        _narrow(draw, type, draw.random(name, type), sample)
+                        _narrow(draw, type, draw.random(name, type), sample, self.literals)
                         for sample, draw in enumerate(draws)
                     ]
                 )
@@ -153,8 +154,15 @@ def _at(value: AttributeValue, sizes: Mapping[str, int]) -> AttributeValue:
             return value
 
 
-def _narrow(environment: Environment, type: TensorType, values: Values, sample: int) -> Values:
-    """Every other sample takes its numbers from 0, 1 and 2: equal ones must occur where `==` decides."""
+def _narrow(
+    environment: Environment, type: TensorType, values: Values, sample: int, literals: Sequence[Constant]
+) -> Values:
+    """Every other sample takes its numbers from 0, 1, 2 and the region's own literals: equal ones must
+    occur where `==` decides."""
     if sample % 2 == 0 or type.dtype is DType.I1:
         return values
-    return environment.algebra.index(np.asarray(values, np.int64) % 3, type.dtype)
+    algebra, dtype = environment.algebra, type.dtype
+    pool: list[Values] = [algebra.index(np.asarray(number), dtype) for number in range(3)]
+    pool += [algebra.constant(c.value, dtype) for c in literals if dtype.is_float or c.dtype.is_integer]
+    generator = np.random.default_rng([environment.seed, sample, values.size])
+    return np.stack(pool)[generator.integers(len(pool), size=values.shape)]
