@@ -22,7 +22,7 @@ from exalift.affine import (
     verify_program,
 )
 from exalift.affine.algebra import Machine
-from exalift.base import DType, RefusedError
+from exalift.base import DType, RefusedError, UsageError, VerificationError
 from exalift.frontend.c import parse_c
 from exalift.reference import (
     InputRules,
@@ -50,6 +50,9 @@ _ALLOWED = {DType.F64: 1e-9, DType.F32: 3e-4}  # single precision anywhere limit
 class Outcome(Enum):
     PASSED = "passed"
     REFUSED = "refused"  # with a diagnostic, or at these sizes by the program's constraints
+    UNANSWERED = (
+        "unanswered"  # lifting gave nothing out, and said so: no wrong answer, but a defect all the same
+    )
     UNDEFINED = "undefined"  # the C program itself has undefined behaviour on these inputs
     UNSTABLE = (
         "unstable"  # the C program's own results are not finite, or change with the last digits of inputs
@@ -106,6 +109,8 @@ def check(text: str, sizes: Sequence[Mapping[str, int]], seed: int, stages: Sequ
                     return Report(Outcome.FAILED, stage, f"at {values}: {wrong}")
     except RefusedError as error:
         return Report(Outcome.REFUSED if error.diagnostics else Outcome.FAILED, stage, str(error))
+    except (VerificationError, UsageError) as error:
+        return Report(Outcome.UNANSWERED if stage == "lift" else Outcome.FAILED, stage, str(error))
     except Exception:
         return Report(Outcome.FAILED, stage, traceback.format_exc())
     return Report(Outcome.PASSED, stage)
