@@ -19,6 +19,7 @@ WRAPPERS = {
     "numpy": ("",),
     "numba": ("synthesis",),
     "islpy": ("affine",),
+    "llvmlite": ("llvm",),
     "clang": ("frontend/c",),
     "iree": ("frontend/mlir",),
     "z3": ("proof",),

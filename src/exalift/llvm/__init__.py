@@ -1,0 +1,27 @@
+"""LLVM, through llvmlite: IR written as text, compiled for the processor at hand, and called."""
+
+from .jit import Library, assembly, compile_text, object_code, optimised_text
+from .target import Target, host_target, plain_target
+from .text import Code, Metadata, llvm_type, memory_type
+from .threads import BARRIER_BYTES, Team, available_threads, can_use_threads, team, waiting_text
+
+__all__ = [
+    "BARRIER_BYTES",
+    "Code",
+    "Library",
+    "Metadata",
+    "Target",
+    "Team",
+    "assembly",
+    "available_threads",
+    "can_use_threads",
+    "compile_text",
+    "host_target",
+    "llvm_type",
+    "memory_type",
+    "object_code",
+    "optimised_text",
+    "plain_target",
+    "team",
+    "waiting_text",
+]
