@@ -24,7 +24,7 @@ WRAPPERS = {
     "iree": ("frontend/mlir",),
     "z3": ("proof",),
     "jax": ("devices", "dialects/stablehlo"),
-    "jaxlib": ("devices", "dialects/stablehlo"),
+    "jaxlib": ("capsule", "devices", "dialects/stablehlo"),
     "ml_dtypes": ("dialects/stablehlo",),
     "matplotlib": ("pipeline",),
     "rich": ("cli",),

@@ -5,6 +5,7 @@ from .dtypes import DType
 from .errors import DeviceError, ExaliftError, RefusedError, UsageError, VerificationError
 from .files import write_atomically
 from .span import NO_SPAN, Span
+from .tensors import TensorShape
 
 __all__ = [
     "NO_SPAN",
@@ -14,6 +15,7 @@ __all__ = [
     "ExaliftError",
     "RefusedError",
     "Span",
+    "TensorShape",
     "UsageError",
     "VerificationError",
     "write_atomically",

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exalift.base import UsageError
-from exalift.devices import list_devices
+from exalift.devices import find_device
 from exalift.pipeline import lift, made_inputs, read_inputs, run_lifted, write_results
 
 from .console import Columns, message_console, output_console, say
@@ -29,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    _check_device(arguments.device)
+    find_device(arguments.device)
     given = read_inputs(arguments.inputs) if arguments.inputs is not None else None
     sizes = sizes_of(arguments.size)
     with search_progress(Path(arguments.file).name, arguments.quiet) as progress:
@@ -60,17 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
             rows.append((name, _type(value), *_figures(value)))
         say(output_console(), "\n".join(Columns(tuple(rows), frozenset({2, 3, 4})).lines()))
     return 0
-
-
-def _check_device(name: str) -> None:
-    """Raise UsageError where no device of that name, or of that kind, can be used."""
-    devices = list_devices()
-    chosen = [device for device in devices if name in (device.name, device.kind)]
-    if not chosen:
-        offer = ", ".join(dict.fromkeys(text for device in devices for text in (device.kind, device.name)))
-        raise UsageError(f"no device {name!r}; devices: {offer}")
-    if not any(device.available for device in chosen):
-        raise UsageError(f"device {name} is not available: {chosen[0].reason}")
 
 
 def _type(value: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:

@@ -1,15 +1,58 @@
-"""Where lifted programs run; one file a kind of device."""
+"""Where programs run; one file a kind of device.
 
-from .protocol import Device, Executable, Timing
-from .xla import XlaDevice, XlaExecutable, as_jax_function, is_jax_array, list_devices
+What needs JAX is loaded on demand, since a machine may have other devices alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from .listing import AbsentDevice, find_device, list_devices
+from .protocol import (
+    Array,
+    Buffer,
+    Device,
+    Executable,
+    FunctionExecutable,
+    KernelCursor,
+    KernelExecutable,
+    Session,
+    Timing,
+)
+
+if TYPE_CHECKING:
+    from .jax_functions import as_jax_function, is_jax_array
+    from .xla import XlaDevice, XlaExecutable
 
 __all__ = [
+    "AbsentDevice",
+    "Array",
+    "Buffer",
     "Device",
     "Executable",
+    "FunctionExecutable",
+    "KernelCursor",
+    "KernelExecutable",
+    "Session",
     "Timing",
     "XlaDevice",
     "XlaExecutable",
     "as_jax_function",
+    "find_device",
     "is_jax_array",
     "list_devices",
 ]
+
+_WITH_JAX = {
+    "XlaDevice": "xla",
+    "XlaExecutable": "xla",
+    "as_jax_function": "jax_functions",
+    "is_jax_array": "jax_functions",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _WITH_JAX:
+        return getattr(importlib.import_module(f".{_WITH_JAX[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,8 @@
-"""What a device is: something that compiles a module and runs it on NumPy arrays."""
+"""What a device is: something that compiles routines and runs them on buffers that it holds.
+
+`Device` describes one, and costs nothing to list; `Session` is the device in use. A device runs tensor
+functions, kernels, or both, and `runs_functions` and `runs_kernels` say which.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from exalift.base import TensorShape
+from exalift.capsule import Routine
 
 Array = NDArray[np.generic]
 
@@ -29,7 +36,7 @@ class Timing:
 
 
 class Executable(Protocol):
-    """A compiled function."""
+    """A whole lifted function compiled, for use on NumPy arrays without a session."""
 
     def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         """Run once. Inputs must have the function's shapes and element types exactly.
@@ -40,6 +47,71 @@ class Executable(Protocol):
 
     def time(self, inputs: Sequence[Array], repeats: int = 10, budget: float = 5.0) -> Timing:
         """One warm-up, then at most `repeats` runs and, after the first, at most `budget` seconds."""
+        ...
+
+
+class Buffer(Protocol):
+    """An array that a session holds. Only the session that made it can use it."""
+
+    @property
+    def type(self) -> TensorShape: ...
+
+
+class FunctionExecutable(Protocol):
+    """A tensor function, compiled."""
+
+    def run(self, operands: Sequence[Buffer | int]) -> tuple[Buffer, ...]:
+        """Run to the end and return the results; the operands keep their contents.
+
+        An integer stands for a rank-0 i64. Results may be operands themselves where the function returns
+        one unchanged. Raises DeviceError where operands are not of the signature's types or the run fails.
+        """
+        ...
+
+
+KernelCursor = tuple[int, ...]
+"""Where inside a kernel a run stopped, the same for all work-items and all devices; () is the beginning."""
+
+
+class KernelExecutable(Protocol):
+    """A kernel, compiled."""
+
+    def run(
+        self, operands: Sequence[Buffer | int], cursor: KernelCursor = (), budget: int | None = None
+    ) -> KernelCursor | None:
+        """Go on from `cursor`, past at most `budget` yield points (to the end, where None).
+
+        Returns the cursor to go on from, or None at the end. `operands` are the integers and the arrays of
+        the kernel's parameters in order; arrays are written in place, and at a yield they hold, with the
+        cursor, all that any other device needs to go on. Raises DeviceError as functions do.
+        """
+        ...
+
+
+class Session(Protocol):
+    """A device in use. Not for several threads at once."""
+
+    def compile_function(self, routine: Routine) -> FunctionExecutable:
+        """Compile the routine's tensor function.
+
+        Raises DeviceError where it has none, the device runs none, or its compiler fails.
+        """
+        ...
+
+    def compile_kernel(self, routine: Routine) -> KernelExecutable:
+        """Compile the routine's kernel. Raises DeviceError as `compile_function` does."""
+        ...
+
+    def put(self, value: Array) -> Buffer:
+        """A new buffer with the contents of a NumPy array, which may change afterwards."""
+        ...
+
+    def get(self, buffer: Buffer) -> Array:
+        """The contents of a buffer, as an array that is not to be written."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back; nothing of the session is used afterwards. May be called twice."""
         ...
 
 
@@ -58,10 +130,12 @@ class Device(Protocol):
     @property
     def reason(self) -> str: ...
 
-    def compile(self, module: str, function: str | None = None) -> Executable:
-        """Compile a function of a StableHLO module in text (the only public one, where None).
+    @property
+    def runs_functions(self) -> bool: ...
 
-        Raises DeviceError where the device is absent or its compiler fails, UsageError and
-        VerificationError for a module that has no such function or is not valid.
-        """
+    @property
+    def runs_kernels(self) -> bool: ...
+
+    def open(self) -> Session:
+        """Start to use it. Raises DeviceError where it is not available."""
         ...

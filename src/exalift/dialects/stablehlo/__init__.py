@@ -1,5 +1,15 @@
 """StableHLO: its ops as definitions, builders for them, and lifted programs printed as modules."""
 
+from exalift.base import TensorShape
+from exalift.capsule.stablehlo_artifact import (
+    PORTABLE_VERSION,
+    EntryModule,
+    Signature,
+    deserialize_portable,
+    entry_module,
+    serialize_portable,
+)
+
 from .build import (
     apply_function,
     broadcast,
@@ -24,17 +34,9 @@ from .build import (
 )
 from .cost import Cost, cost
 from .dialect import STABLEHLO, ops_without_formula
-from .emitter import TensorShape
-from .mlir import (
-    PORTABLE_VERSION,
-    deserialize_portable,
-    interpret_module,
-    serialize_portable,
-    verify_module,
-)
+from .mlir import interpret_module, verify_module
 from .module import print_module
 from .registry import RegisteredOp, registered_ops
-from .signatures import EntryModule, Signature, entry_module
 from .simplify import simplify, simplify_nodes
 
 __all__ = [

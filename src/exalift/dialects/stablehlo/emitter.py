@@ -16,24 +16,8 @@ import ml_dtypes
 import numpy as np
 from jaxlib.mlir import ir
 
-from exalift.base import DType, VerificationError
-
-from .mlir import make_context
-
-
-@dataclass(frozen=True, slots=True)
-class TensorShape:
-    """A concrete tensor type."""
-
-    extents: tuple[int, ...]
-    dtype: DType
-
-    def __str__(self) -> str:
-        return "tensor<" + "".join(f"{extent}x" for extent in self.extents) + f"{self.dtype}>"
-
-    @property
-    def is_empty(self) -> bool:
-        return 0 in self.extents
+from exalift.base import DType, TensorShape, VerificationError
+from exalift.capsule.stablehlo_artifact import make_context
 
 
 @dataclass(frozen=True, slots=True)

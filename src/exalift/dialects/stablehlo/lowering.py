@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exalift.affine import FUNCTIONS, Affine, FloorDiv
-from exalift.base import DType, VerificationError
+from exalift.base import DType, TensorShape, VerificationError
 
 from ..graph import Operation
 from ..types import Attributes
 from .attribute_values import affine, affine_pairs, affines, integer, integers, is_set, text
 from .contractions import dot_dimensions
-from .emitter import Emitter, TensorShape, Value
+from .emitter import Emitter, Value
 from .start_bounds import LoopRange, stays_within
 
 AttributeTexts = tuple[tuple[str, str], ...]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from exalift.affine import Affine
-from exalift.base import DType, UsageError, VerificationError
+from exalift.base import DType, TensorShape, UsageError, VerificationError
 
 from ..graph import (
     ArrayValue,
@@ -22,7 +22,7 @@ from ..graph import (
 )
 from ..types import AttributeValue, TensorType
 from .dialect import STABLEHLO
-from .emitter import Emitter, TensorShape, Value
+from .emitter import Emitter, Value
 from .liveness import carried, live_between, live_in_body
 from .lowering import I1, I64, Scene, emit_index, lower
 from .start_bounds import LoopRange

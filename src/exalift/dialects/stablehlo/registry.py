@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-# XLA reads this when its library is loaded, which is here; JAX sets the same, and would come too late.
+# As in `capsule.stablehlo_artifact`: before XLA's library is loaded, whichever comes first.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
 from jaxlib.mlir import ir

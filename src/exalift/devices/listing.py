@@ -1,0 +1,82 @@
+"""All devices of this machine, those that cannot be used included; and finding one by its name.
+
+Each kind's library is optional, so the kinds' files are loaded here, by name, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from exalift.base import DeviceError, UsageError
+
+from .protocol import Device, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of device: its file here, the function in it that lists its devices, and what it needs."""
+
+    name: str
+    file: str
+    function: str
+    install: str
+
+    def devices(self) -> tuple[Device, ...]:
+        """Its devices; one that says what to install, where its library is not there."""
+        try:
+            module = importlib.import_module(f".{self.file}", __package__)
+        except ImportError as error:
+            reason = f"{error.name or error} is not installed; {self.install}"
+            return (AbsentDevice(self.name, self.name, reason),)
+        return cast(Callable[[], tuple[Device, ...]], getattr(module, self.function))()
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentDevice:
+    """A device that cannot be used here."""
+
+    name: str
+    kind: str
+    reason: str
+
+    @property
+    def available(self) -> bool:
+        return False
+
+    @property
+    def runs_functions(self) -> bool:
+        return False
+
+    @property
+    def runs_kernels(self) -> bool:
+        return False
+
+    def open(self) -> Session:
+        raise DeviceError(f"{self.name} is not available: {self.reason}")
+
+
+KINDS: tuple[Kind, ...] = (Kind("xla", "xla", "xla_devices", "pip install 'exalift[xla]'"),)
+
+
+def list_devices() -> tuple[Device, ...]:
+    """Every device that this machine has or could have, in the order of preference."""
+    return tuple(device for kind in KINDS for device in kind.devices())
+
+
+def find_device(name: str) -> Device:
+    """The available device of that name, or the first one of that kind.
+
+    Raises UsageError for a name that there is not, DeviceError for a device that is not available.
+    """
+    devices = list_devices()
+    chosen = [device for device in devices if name in (device.name, device.kind)]
+    if not chosen:
+        offer = ", ".join(dict.fromkeys(text for device in devices for text in (device.kind, device.name)))
+        raise UsageError(f"no device {name!r}; devices: {offer}")
+    for device in chosen:
+        if device.available:
+            return device
+    raise DeviceError(f"device {name} is not available: {chosen[0].reason}")
