@@ -42,5 +42,5 @@ def test_types_and_names_must_be_the_routines() -> None:
 def test_nonsense_is_refused() -> None:
     data = artifact(DOUBLE)
     for broken in (b"", b"nonsense", data[:40], data[: len(data) // 2]):
-        with pytest.raises(UsageError, match="not a portable artifact|a function main"):
+        with pytest.raises(UsageError, match=r"not a portable artifact|a function main"):
             check_artifact(broken, Signature("f", (SCALAR,), (SCALAR,)))
