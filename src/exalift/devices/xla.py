@@ -117,8 +117,9 @@ class XlaSession:
 
     def put(self, value: Array) -> XlaBuffer:
         with jax.enable_x64(True):
-            # On the CPU an array could be taken over as it is, and would change with the caller's.
-            return XlaBuffer(jax.device_put(value, self.placement, may_alias=False).block_until_ready())
+            # On the CPU, XLA takes an aligned array over as it is (whatever `may_alias` says), so it gets
+            # a copy that is nobody else's.
+            return XlaBuffer(jax.device_put(np.array(value), self.placement).block_until_ready())
 
     def get(self, buffer: Buffer) -> Array:
         return cast(Array, np.asarray(_own(buffer)))
