@@ -26,6 +26,7 @@ WRAPPERS = {
     "jax": ("devices", "dialects/stablehlo"),
     "jaxlib": ("capsule", "devices", "dialects/stablehlo"),
     "ml_dtypes": ("dialects/stablehlo",),
+    "llvmlite": ("tensorize", "native"),
     "matplotlib": ("pipeline",),
     "rich": ("cli",),
 }

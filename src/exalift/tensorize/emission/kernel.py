@@ -1,0 +1,236 @@
+"""The whole kernel of a plan as an LLVM module: loops around register tiles, packing, margins.
+
+Every function has one signature, so that callers need to know only the order of phases:
+
+    void phase(ptr lhs, ptr rhs, ptr out, ptr packed, ptr workspace, ptr extra, i64 part, i64 parts)
+
+`packed` is the packed right operand, `extra` an array of the addresses of the epilogue's operands. All
+parts of a phase may run at once; a phase begins when all parts of the one before have ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exalift.affine import Affine
+
+from ..rewriter.plan import Plan
+from .ir_writer import Index, Writer
+from .microkernel import TileShape, emit_tile
+from .packing import Values, emit_pack_lhs, emit_pack_rhs, emit_pad, partial_offset, spread
+
+PARAMETERS = (
+    "ptr noalias %lhs, ptr noalias %rhs, ptr noalias %out, ptr noalias %packed, ptr noalias %workspace, "
+    "ptr noalias %extra, i64 %part, i64 %parts"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A module's text, the names of its phases, and what memory they need.
+
+    pad: copies operands into margins (the empty string where nothing is padded). pack: packs the right
+    operand; needs running once where that is constant. run: the rest.
+    """
+
+    text: str
+    pad: str
+    pack: str
+    run: str
+    packed_bytes: int
+    plan: Plan
+
+    def workspace_bytes(self, parts: int) -> int:
+        return self.plan.workspace_bytes(parts)
+
+
+def emit_kernel(plan: Plan, name: str) -> Emitted:
+    """The module of a plan; its functions are called `name` and `name`.pack and so on."""
+    functions = [emit_tile(plan, shape) for shape in tile_shapes(plan)]
+    loops = plan.loops
+    pad = f"{name}.pad" if loops.padded_lhs or loops.padded_rhs else ""
+    if pad:
+        functions.append(_pad_function(plan, pad))
+    functions.append(_pack_function(plan, f"{name}.pack"))
+    functions.append(_run_function(plan, name))
+    width = 512 if "avx512f" in plan.instruction.features or plan.instruction.moves else 256
+    attributes = (
+        f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}'
+    )
+    text = "\n\n".join([*plan.instruction.declarations, *functions, attributes, ""])
+    return Emitted(text, pad, f"{name}.pack", name, plan.packed_bytes, plan)
+
+
+def tile_shapes(plan: Plan) -> tuple[TileShape, ...]:
+    """Whole register tiles, and what is left over at the edges."""
+    rows, columns = plan.tile
+    m, n = plan.loops.m.extent, plan.loops.n.extent
+    heights = [rows] * (m >= rows) + [m % rows] * (m % rows > 0)
+    widths = [columns] * (n >= columns) + [n % columns] * (n % columns > 0)
+    return tuple(TileShape(height, width) for height in heights for width in widths)
+
+
+def _pad_function(plan: Plan, name: str) -> str:
+    writer, loops, contraction = Writer(), plan.loops, plan.contraction
+    if loops.padded_lhs is not None:
+        emit_pad(writer, contraction.lhs, loops.padded_lhs, "%lhs", "%workspace", "%part", "%parts")
+    if loops.padded_rhs is not None:
+        target = writer.address("%workspace", plan.padded_rhs_at)
+        emit_pad(writer, contraction.rhs, loops.padded_rhs, "%rhs", target, "%part", "%parts")
+    writer.line("ret void")
+    return writer.text(f'define void @"{name}"({PARAMETERS}) #0')
+
+
+def _pack_function(plan: Plan, name: str) -> str:
+    writer = Writer()
+    source = "%rhs"
+    if plan.loops.padded_rhs is not None:
+        source = writer.address("%workspace", plan.padded_rhs_at)
+    emit_pack_rhs(writer, plan, source, "%packed", "%part", "%parts")
+    writer.line("ret void")
+    return writer.text(f'define void @"{name}"({PARAMETERS}) #0')
+
+
+def _run_function(plan: Plan, name: str) -> str:
+    writer = Writer()
+    _Nest(plan, writer).emit()
+    writer.line("ret void")
+    return writer.text(f'define void @"{name}"({PARAMETERS}) #0')
+
+
+class _Nest:
+    """The loops around the register tiles."""
+
+    def __init__(self, plan: Plan, writer: Writer) -> None:
+        self.plan, self.writer = plan, writer
+        self.loops = plan.loops
+        contraction = plan.contraction
+        self.lhs = "%workspace" if self.loops.padded_lhs else "%lhs"
+        self.out_size = contraction.out.dtype.bytes
+        self.lhs_size = contraction.lhs.dtype.bytes
+
+    def emit(self) -> None:
+        writer, plan = self.writer, self.plan
+        moves = plan.instruction.moves
+        own = writer.value(f"mul i64 %part, {plan.part_bytes}")
+        self.block = writer.address("%workspace", writer.add(own, plan.shared_bytes))
+        self.scratch = writer.address(self.block, plan.lhs_block_bytes)
+        self.extra = [self._extra(position) for position in range(len(self.loops.extra))]
+        if moves:
+            writer.line(moves.enter)
+        first = writer.value(f"mul i64 %part, {plan.units}")
+        start = writer.value(f"sdiv i64 {first}, %parts")
+        stop = writer.value(f"sdiv i64 {writer.value(f'add i64 {first}, {plan.units}')}, %parts")
+        with writer.loop(start, stop) as unit:
+            self._unit(unit.index)
+        if moves:
+            writer.line(moves.leave)
+
+    def _extra(self, position: int) -> str:
+        address = self.writer.address("%extra", position * 8)
+        return self.writer.value(f"load ptr, ptr {address}, align 8")
+
+    def _unit(self, unit: Index) -> None:
+        """One batch, one block of rows, one share of the columns."""
+        writer, plan, loops = self.writer, self.plan, self.loops
+        splits = plan.schedule.splits
+        share = writer.remainder(unit, splits)
+        rest = writer.divide(unit, splits)
+        block = writer.remainder(rest, plan.blocks_m)
+        batch = spread(writer, loops.batch, writer.divide(rest, plan.blocks_m))
+        first = writer.multiply(block, plan.schedule.block_m)
+        last = writer.minimum(writer.add(first, plan.schedule.block_m), loops.m.extent)
+        lhs = writer.add(partial_offset(writer, loops.lhs, batch), loops.lhs.constant)
+        source = writer.address(self.lhs, writer.multiply(lhs, self.lhs_size))
+        panels = (
+            writer.divide(writer.multiply(share, plan.panels), splits),
+            writer.divide(writer.multiply(writer.add(share, 1), plan.panels), splits),
+        )
+        with writer.loop(0, loops.k.extent, plan.schedule.block_k) as k:
+            stop = writer.minimum(writer.add(k.index, plan.schedule.block_k), loops.k.extent)
+            emit_pack_lhs(writer, plan, source, self.block, (first, last), (k.index, stop))
+            with writer.loop(panels[0], panels[1]) as panel:
+                self._panel(batch, first, last, panel.index, (k.index, stop))
+
+    def _panel(
+        self, batch: Values, first: Index, last: Index, panel: Index, block: tuple[Index, Index]
+    ) -> None:
+        """A panel of columns over a block of k: whole tiles down the rows, then the one left over."""
+        writer, plan, loops = self.writer, self.plan, self.loops
+        columns, extent = plan.tile[1], loops.n.extent
+        if extent % columns == 0:
+            self._column(batch, first, last, panel, block, columns)
+        elif extent < columns:
+            self._column(batch, first, last, panel, block, extent)
+        else:
+            edge = writer.value(f"icmp eq i64 {panel}, {plan.panels - 1}")
+            inner = writer.value(f"xor i1 {edge}, true")
+            with writer.when(inner):
+                self._column(batch, first, last, panel, block, columns)
+            with writer.when(edge):
+                self._column(batch, first, last, panel, block, extent % columns)
+
+    def _column(
+        self, batch: Values, first: Index, last: Index, panel: Index, block: tuple[Index, Index], width: int
+    ) -> None:
+        writer, plan = self.writer, self.plan
+        rows, extent = plan.tile[0], self.loops.m.extent
+        left = extent % rows
+        whole = last
+        if left:
+            at_edge = writer.value(f"icmp eq i64 {last}, {extent}")
+            whole = writer.value(f"select i1 {at_edge}, i64 {extent - left}, i64 {last}")
+        if extent >= rows:
+            with writer.loop(first, whole, rows) as row:
+                self._tile(batch, first, row.index, panel, block, TileShape(rows, width))
+        if left:
+            with writer.when(writer.value(f"icmp slt i64 {whole}, {last}")):
+                self._tile(batch, first, extent - left, panel, block, TileShape(left, width))
+
+    def _tile(
+        self,
+        batch: Values,
+        first: Index,
+        row: Index,
+        panel: Index,
+        block: tuple[Index, Index],
+        shape: TileShape,
+    ) -> None:
+        """Call one register tile."""
+        writer, plan, loops = self.writer, self.plan, self.loops
+        start, stop = block
+        k = plan.instruction.extents[2]
+        down = writer.multiply(writer.subtract(row, first), plan.row_pitch)
+        lhs = writer.address(self.block, down)
+        batches = [(loop, batch[loop.name]) for loop in loops.rhs_batch.loops]
+        number: Index = 0
+        for loop, value in batches:
+            number = writer.add(writer.multiply(number, loop.extent), value)
+        number = writer.add(writer.multiply(number, plan.panels), panel)
+        header = writer.address("%packed", writer.multiply(number, plan.panel_bytes))
+        into = writer.multiply(start, plan.tile[1] * plan.contraction.rhs.dtype.bytes)
+        rhs = writer.address(header, writer.add(into, plan.header_bytes))
+        steps = writer.divide(writer.add(writer.subtract(stop, start), k - 1), k)
+        is_first = writer.value(f"icmp eq i64 {start}, 0")
+        is_last = writer.value(f"icmp eq i64 {stop}, {loops.k.extent}")
+        column = writer.multiply(panel, plan.tile[1])
+        out = self._place("%out", loops.out, self.out_size, batch, row, column)
+        extra = ""
+        if plan.contraction.epilogue is not None:
+            for position, (_, access) in enumerate(plan.contraction.epilogue.operands):
+                at = self._place(
+                    self.extra[position], loops.extra[position], access.dtype.bytes, batch, row, column
+                )
+                extra += f", ptr {at}"
+        writer.line(
+            f"call void @{shape.name}(ptr {lhs}, ptr {rhs}, ptr {header}, i64 {steps}, i1 {is_first}, "
+            f"i1 {is_last}, ptr {out}, ptr {self.scratch}{extra})"
+        )
+
+    def _place(self, base: str, offset: Affine, size: int, batch: Values, row: Index, column: Index) -> str:
+        """The address of a tile's first element."""
+        writer = self.writer
+        at = writer.add(partial_offset(writer, offset, batch), offset.constant)
+        at = writer.add(at, writer.multiply(row, self.loops.m.stride(offset)))
+        at = writer.add(at, writer.multiply(column, self.loops.n.stride(offset)))
+        return writer.address(base, writer.multiply(at, size))

@@ -1,0 +1,217 @@
+"""The register tile: one function for each shape of tile that a plan needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..instructions import Instruction
+from ..rewriter.plan import Plan
+from .expressions import constant_text, vector_type
+from .finish import Place, add_previous, finish, store_sums
+from .ir_writer import Index, Writer
+from .registers import Numbering, emit_instruction, is_broadcast, load_broadcast, load_vector, move
+
+
+@dataclass(frozen=True, slots=True)
+class TileShape:
+    """How much of a register tile is there: elements in rows and columns."""
+
+    rows: int
+    columns: int
+
+    @property
+    def name(self) -> str:
+        return f"tile_{self.rows}x{self.columns}"
+
+
+def signature(plan: Plan) -> str:
+    """The parameters of every register tile: packed operands, how many steps of k, whether this is the
+    first and the last block of k, and where results go."""
+    extra = "".join(f", ptr noalias %extra{position}" for position in range(len(plan.loops.extra)))
+    return (
+        "ptr noalias %lhs, ptr noalias %rhs, ptr %start, i64 %steps, i1 %first, i1 %last, "
+        f"ptr noalias %out, ptr noalias %scratch{extra}"
+    )
+
+
+def emit_tile(plan: Plan, shape: TileShape) -> str:
+    """The text of one function."""
+    writer = Writer()
+    place = Place("%out", tuple(f"%extra{position}" for position in range(len(plan.loops.extra))))
+    kernel = _Numbered(plan, shape, writer) if plan.instruction.moves else _Values(plan, shape, writer)
+    sums = kernel.accumulate()
+    _store(writer, plan, shape, place, sums)
+    writer.line("ret void")
+    return writer.text(f"define internal void @{shape.name}({signature(plan)}) noinline #0")
+
+
+@dataclass(frozen=True, slots=True)
+class _Vector:
+    """A vector of finished sums: its value, or where it was stored; its place in the tile."""
+
+    value: str
+    address: str
+    row: int
+    column: int
+    lanes: int
+    active: int
+
+
+def _store(writer: Writer, plan: Plan, shape: TileShape, place: Place, sums: list[_Vector]) -> None:
+    """Add what earlier blocks of k left, then either the epilogue or a plain store."""
+
+    def every(previous: bool, whole: bool) -> None:
+        for one in sums:
+            value = one.value or _from_scratch(writer, plan, one)
+            if previous:
+                value = add_previous(writer, plan, value, place, one.row, one.column, one.lanes, one.active)
+            store = finish if whole else store_sums
+            store(writer, plan, value, place, one.row, one.column, one.lanes, one.active)
+
+    accumulate = plan.contraction.accumulate
+    if plan.blocks_k == 1:
+        every(accumulate, True)
+        return
+    cases = [("%first", accumulate, False), ("%last", True, True)]
+    done = "stored"
+    for flag, previous, whole in cases:
+        label = f"is.{flag[1:]}"
+        writer.line(f"br i1 {flag}, label %{label}, label %not.{flag[1:]}")
+        writer.start(label)
+        every(previous, whole)
+        writer.line(f"br label %{done}")
+        writer.start(f"not.{flag[1:]}")
+    every(True, False)
+    writer.line(f"br label %{done}")
+    writer.start(done)
+
+
+def _from_scratch(writer: Writer, plan: Plan, one: _Vector) -> str:
+    """A vector of sums that numbered registers left in memory, corrected where the plan asks for it."""
+    dtype = plan.contraction.accumulator
+    kind = vector_type(dtype, one.lanes)
+    value = writer.value(f"load {kind}, ptr {one.address}, align {dtype.bytes}")
+    if not plan.needs_column_sums:
+        return value
+    header = writer.address("%start", one.column * dtype.bytes)
+    start = writer.value(f"load {kind}, ptr {header}, align {dtype.bytes}")
+    start = writer.value(f"select i1 %first, {kind} {start}, {kind} {constant_text(0, dtype, one.lanes)}")
+    return writer.value(f"add {kind} {value}, {start}")
+
+
+class _Tile:
+    """What both kinds of register files share: addresses, and the loop over k."""
+
+    def __init__(self, plan: Plan, shape: TileShape, writer: Writer) -> None:
+        self.plan, self.shape, self.writer = plan, shape, writer
+        self.instruction: Instruction = plan.instruction
+        self.m, self.n, self.k = self.instruction.extents
+        self.rows = -(-shape.rows // self.m)
+        self.columns = -(-shape.columns // self.n)
+        contraction = plan.contraction
+        self.lhs_step = self.k * contraction.lhs.dtype.bytes
+        self.rhs_tile = self.k * self.n * contraction.rhs.dtype.bytes
+        self.rhs_step = plan.schedule.columns * self.rhs_tile
+
+    def lhs_address(self, step: Index, ahead: int, row: int) -> str:
+        on = self.writer.multiply(step, self.lhs_step)
+        base = self.writer.address("%lhs", on)
+        return self.writer.address(base, row * self.m * self.plan.row_pitch + ahead * self.lhs_step)
+
+    def rhs_address(self, step: Index, ahead: int, column: int) -> str:
+        base = self.writer.address("%rhs", self.writer.multiply(step, self.rhs_step))
+        return self.writer.address(base, ahead * self.rhs_step + column * self.rhs_tile)
+
+    def active(self, column: int) -> int:
+        return min(self.n, self.shape.columns - column * self.n)
+
+
+class _Values(_Tile):
+    """Accumulators are SSA values, carried around the loop over k."""
+
+    def accumulate(self) -> list[_Vector]:
+        writer, unroll = self.writer, self.plan.schedule.unroll
+        kind = self.instruction.acc.type
+        sums = self._start()
+        whole = writer.multiply(writer.divide("%steps", unroll), unroll)
+        for start, stop, step in ((0, whole, unroll), (whole, "%steps", 1)):
+            if unroll == 1 and step == 1 and start == whole:
+                continue
+            with writer.loop(start, stop, step, [(kind, one) for one in sums]) as loop:
+                values = loop.carried
+                for ahead in range(step):
+                    values = self._step(loop.index, ahead, values)
+                loop.following = values
+            sums = loop.results
+        return [
+            _Vector(sums[row * self.columns + c], "", row, c * self.n, self.n, self.active(c))
+            for row in range(self.rows)
+            for c in range(self.columns)
+        ]
+
+    def _start(self) -> list[str]:
+        zero = constant_text(0, self.instruction.acc.dtype, self.instruction.acc.lanes)
+        if not self.plan.needs_column_sums:
+            return [zero] * (self.rows * self.columns)
+        kind, size = self.instruction.acc.type, self.instruction.acc.dtype.bytes
+        first: list[str] = []
+        for column in range(self.columns):
+            address = self.writer.address("%start", column * self.n * size)
+            loaded = self.writer.value(f"load {kind}, ptr {address}, align {size}")
+            first.append(self.writer.value(f"select i1 %first, {kind} {loaded}, {kind} {zero}"))
+        return first * self.rows
+
+    def _step(self, step: Index, ahead: int, sums: list[str]) -> list[str]:
+        writer, instruction = self.writer, self.instruction
+        alignment = min(64, self.rhs_tile & -self.rhs_tile)
+        right = [
+            load_vector(writer, instruction.rhs, self.rhs_address(step, ahead, column), alignment)
+            for column in range(self.columns)
+        ]
+        following: list[str] = []
+        for row in range(self.rows):
+            address = self.lhs_address(step, ahead, row)
+            load = load_broadcast(writer, instruction.lhs, address) if is_broadcast(instruction.lhs) else ""
+            for column in range(self.columns):
+                acc = sums[row * self.columns + column]
+                following.append(emit_instruction(writer, instruction, acc, load, right[column]))
+        return following
+
+
+class _Numbered(_Tile):
+    """Accumulators are numbered registers; they pass through scratch memory at the end."""
+
+    def accumulate(self) -> list[_Vector]:
+        writer, numbers = self.writer, Numbering(self.rows, self.columns)
+        moves = self.instruction.moves
+        assert moves is not None
+        tiles = [(row, column) for row in range(self.rows) for column in range(self.columns)]
+        for row, column in tiles:
+            move(writer, moves.zero, numbers.acc(row, column))
+        with writer.loop(0, "%steps") as loop:
+            for column in range(self.columns):
+                address = self.rhs_address(loop.index, 0, column)
+                move(writer, moves.load, numbers.rhs(column), address, moves.row_bytes)
+            for row in range(self.rows):
+                address = self.lhs_address(loop.index, 0, row)
+                move(writer, moves.load, numbers.lhs, address, self.plan.row_pitch)
+                for column in range(self.columns):
+                    acc, rhs = numbers.acc(row, column), numbers.rhs(column)
+                    emit_instruction(writer, self.instruction, str(acc), str(numbers.lhs), str(rhs))
+        size = self.instruction.acc.dtype.bytes
+        pitch = self.columns * self.n * size
+        for row, column in tiles:
+            on = row * self.m * pitch + column * self.n * size
+            move(writer, moves.store, numbers.acc(row, column), writer.address("%scratch", on), pitch)
+        return [
+            _Vector(
+                "",
+                writer.address("%scratch", row * pitch + c * self.n * size),
+                row,
+                c * self.n,
+                self.n,
+                self.active(c),
+            )
+            for row in range(self.shape.rows)
+            for c in range(self.columns)
+        ]

@@ -1,0 +1,300 @@
+"""Packing operands into the order in which a register tile reads them, and copies with margins."""
+
+from __future__ import annotations
+
+from exalift.affine import Affine
+from exalift.base import DType
+
+from ..contraction import Access, Dimension, Role
+from ..instructions import LANE, llvm_type
+from ..rewriter.loops import Nest, Padded
+from ..rewriter.plan import LINE, Plan
+from .expressions import constant_text, emit_cast, vector_type
+from .finish import load_strided, store_strided
+from .ir_writer import Index, Writer
+
+Values = dict[str, Index]
+
+
+def spread(writer: Writer, nest: Nest, counter: Index) -> Values:
+    """The value of each loop of a nest at a value of its flattened counter."""
+    values: Values = {}
+    for position in range(len(nest.loops) - 1, -1, -1):
+        loop = nest.loops[position]
+        if position == 0:
+            values[loop.name] = counter
+        else:
+            values[loop.name] = writer.remainder(counter, loop.extent)
+            counter = writer.divide(counter, loop.extent)
+    return values
+
+
+def partial_offset(writer: Writer, offset: Affine, values: Values) -> Index:
+    """The part of an offset that given loops make; the constant is left out."""
+    terms = Affine(tuple(term for term in offset.terms if term[0] in values))
+    return writer.affine(terms, values)
+
+
+def emit_pad(
+    writer: Writer, access: Access, padded: Padded, source: str, target: str, part: Index, parts: Index
+) -> None:
+    """Copy an array into a box with margins of `access.fill`; parts share its rows."""
+    size = access.dtype.bytes
+    rows, width = padded.elements // padded.shape[-1], padded.shape[-1]
+    outer = _box(padded.shape[:-1])
+    first = writer.value(f"mul i64 {part}, {rows}")
+    start = writer.value(f"sdiv i64 {first}, {parts}")
+    after = writer.value(f"add i64 {first}, {rows}")
+    stop = writer.value(f"sdiv i64 {after}, {parts}")
+    with writer.loop(start, stop) as row:
+        at = spread(writer, outer, row.index)
+        inside = "true"
+        on: Index = 0
+        for position, name in enumerate(loop.name for loop in outer.loops):
+            index = writer.add(at[name], padded.low[position])
+            if padded.low[position] or padded.shape[position] != access.shape[position]:
+                good = writer.value(f"icmp ult i64 {index}, {access.shape[position]}")
+                inside = good if inside == "true" else writer.value(f"and i1 {inside}, {good}")
+            on = writer.add(on, writer.multiply(index, access.strides[position]))
+        to = writer.address(target, writer.multiply(row.index, width * size))
+        _fill_row(writer, access, to, width)
+        with writer.when(inside):
+            source_row = writer.address(source, writer.multiply(on, size))
+            place = writer.address(to, -padded.low[-1] * size)
+            _copy(writer, access.dtype, source_row, access.strides[-1], place, access.shape[-1])
+
+
+def _box(shape: tuple[int, ...]) -> Nest:
+    return Nest(tuple(Dimension(f"d{position}", extent, Role.M) for position, extent in enumerate(shape)))
+
+
+def _fill_row(writer: Writer, access: Access, to: str, width: int) -> None:
+    element = llvm_type(access.dtype)
+    text = constant_text(access.fill, access.dtype, 0)
+    with writer.loop(0, width) as loop:
+        address = writer.address(to, writer.multiply(loop.index, access.dtype.bytes))
+        writer.line(f"store {element} {text}, ptr {address}, align {access.dtype.bytes}")
+
+
+def _bits(dtype: DType) -> DType:
+    """The integer type of the same width: moving bits asks nothing of their meaning."""
+    return {8: DType.I8, 16: DType.I16, 32: DType.I32, 64: DType.I64}[dtype.bits]
+
+
+def _copy(writer: Writer, dtype: DType, source: str, stride: int, target: str, count: int) -> None:
+    """Copy `count` elements to consecutive places, exactly."""
+    bits, size = _bits(dtype), dtype.bytes
+    lanes = LINE // size
+    if stride != 1:
+        kind = vector_type(bits, 0)
+        with writer.loop(0, count) as loop:
+            at = writer.address(source, writer.multiply(loop.index, stride * size))
+            value = writer.value(f"load {kind}, ptr {at}, align {size}")
+            to = writer.address(target, writer.multiply(loop.index, size))
+            writer.line(f"store {kind} {value}, ptr {to}, align {size}")
+        return
+    whole, kind = count // lanes * lanes, vector_type(bits, lanes)
+    if whole:
+        with writer.loop(0, whole, lanes) as loop:
+            on = writer.multiply(loop.index, size)
+            value = writer.value(f"load {kind}, ptr {writer.address(source, on)}, align {size}")
+            writer.line(f"store {kind} {value}, ptr {writer.address(target, on)}, align {size}")
+    if count > whole:
+        value = load_strided(writer, writer.address(source, whole * size), bits, 1, lanes, count - whole)
+        store_strided(writer, value, writer.address(target, whole * size), bits, 1, lanes, count - whole)
+
+
+def emit_pack_lhs(
+    writer: Writer,
+    plan: Plan,
+    source: str,
+    target: str,
+    rows: tuple[Index, Index],
+    block: tuple[Index, Index],
+) -> None:
+    """Pack rows [first, last) of k in [start, stop) of the left operand: row after row at `plan.row_pitch`
+    bytes, zero up to whole instructions, recoded where the instruction wants the other sign."""
+    loops, access = plan.loops, plan.contraction.lhs
+    size, run = access.dtype.bytes, loops.lhs_run
+    first, last = rows
+    start, stop = block
+    single = run == loops.k.extent
+    with writer.loop(first, last) as row:
+        at = partial_offset(writer, loops.lhs, spread(writer, loops.m, row.index))
+        base = writer.address(source, writer.multiply(at, size))
+        to = writer.address(target, writer.multiply(writer.subtract(row.index, first), plan.row_pitch))
+        if single and run > 1:
+            here = writer.address(base, writer.multiply(start, size))
+            _pack_run(writer, plan, here, to, writer.subtract(stop, start))
+        else:
+            _pack_runs(writer, plan, base, to, start, stop)
+
+
+def _pack_runs(writer: Writer, plan: Plan, base: str, to: str, start: Index, stop: Index) -> None:
+    """A row whose k is in several runs: one after the other, then zeros."""
+    loops, size = plan.loops, plan.contraction.lhs.dtype.bytes
+    run = loops.lhs_run if loops.lhs_run > 1 else 1
+    outer = _outer(loops.k, run)
+    with writer.loop(writer.divide(start, run), writer.divide(stop, run)) as loop:
+        at = partial_offset(writer, loops.lhs, spread(writer, outer, loop.index))
+        here = writer.address(base, writer.multiply(at, size))
+        on = writer.multiply(writer.subtract(writer.multiply(loop.index, run), start), size)
+        place = writer.address(to, on)
+        if run == 1:
+            _pack_element(writer, plan, here, place)
+        else:
+            _pack_run(writer, plan, here, place, run)
+    if loops.k.extent != plan.padded_k:
+        on = writer.multiply(writer.subtract(stop, start), size)
+        tail = writer.address(to, on)
+        kind = vector_type(DType.I8, 0)
+        for byte in range((plan.padded_k - loops.k.extent) * size):
+            writer.line(f"store {kind} 0, ptr {writer.address(tail, byte)}, align 1")
+
+
+def _outer(nest: Nest, run: int) -> Nest:
+    """The loops outside the innermost ones that make up a run."""
+    loops = list(nest.loops)
+    while run > 1 and loops:
+        run //= loops.pop().extent
+    return Nest(tuple(loops))
+
+
+def _pack_element(writer: Writer, plan: Plan, source: str, target: str) -> None:
+    access = plan.contraction.lhs
+    kind, size = vector_type(_bits(access.dtype), 0), access.dtype.bytes
+    value = writer.value(f"load {kind}, ptr {source}, align {size}")
+    value = _recoded(writer, plan, value, 0)
+    writer.line(f"store {kind} {value}, ptr {target}, align {size}")
+
+
+def _recoded(writer: Writer, plan: Plan, value: str, lanes: int) -> str:
+    if not plan.encoding:
+        return value
+    bits = _bits(plan.contraction.lhs.dtype)
+    # Adding half of the range, in either direction, flips the sign bit.
+    flip = constant_text(-(1 << bits.bits - 1), bits, lanes)
+    return writer.value(f"xor {vector_type(bits, lanes)} {value}, {flip}")
+
+
+def _pack_run(writer: Writer, plan: Plan, source: str, target: str, count: Index) -> None:
+    """A run of consecutive elements; writes whole lines, zeros after the last element of the last one."""
+    access = plan.contraction.lhs
+    bits, size = _bits(access.dtype), access.dtype.bytes
+    lanes = LINE // size
+    kind = vector_type(bits, lanes)
+    whole = writer.multiply(writer.divide(count, lanes), lanes)
+    if whole != 0:
+        with writer.loop(0, whole, lanes) as loop:
+            on = writer.multiply(loop.index, size)
+            value = writer.value(f"load {kind}, ptr {writer.address(source, on)}, align {size}")
+            value = _recoded(writer, plan, value, lanes)
+            writer.line(f"store {kind} {value}, ptr {writer.address(target, on)}, align {size}")
+    # What is left over has one length for all whole blocks, and that of the last block is k's.
+    run = plan.loops.lhs_run
+    left = (count if isinstance(count, int) else run) % lanes
+    if not left:
+        return
+    on = writer.multiply(whole, size)
+    place = writer.address(target, on)
+    if isinstance(count, int):
+        _pack_tail(writer, plan, writer.address(source, on), place, left)
+        return
+    with writer.when(writer.value(f"icmp ne i64 {whole}, {count}")):
+        _pack_tail(writer, plan, writer.address(source, on), place, left)
+
+
+def _pack_tail(writer: Writer, plan: Plan, source: str, target: str, left: int) -> None:
+    bits = _bits(plan.contraction.lhs.dtype)
+    lanes = LINE // bits.bytes
+    value = load_strided(writer, source, bits, 1, lanes, left)
+    value = _recoded(writer, plan, value, lanes)
+    writer.line(f"store {vector_type(bits, lanes)} {value}, ptr {target}, align {bits.bytes}")
+
+
+def emit_pack_rhs(writer: Writer, plan: Plan, source: str, target: str, part: Index, parts: Index) -> None:
+    """Pack the right operand: for each batch and panel a header, then tile after tile of the instruction,
+    each in the order of its register's lanes; zeros outside. Parts share the panels."""
+    loops, access = plan.loops, plan.contraction.rhs
+    size = access.dtype.bytes
+    total = loops.rhs_batch.extent * plan.panels
+    first = writer.value(f"mul i64 {part}, {total}")
+    start = writer.value(f"sdiv i64 {first}, {parts}")
+    stop = writer.value(f"sdiv i64 {writer.value(f'add i64 {first}, {total}')}, {parts}")
+    with writer.loop(start, stop) as loop:
+        batch = spread(writer, loops.rhs_batch, writer.divide(loop.index, plan.panels))
+        at = writer.multiply(partial_offset(writer, loops.rhs, batch), size)
+        base = writer.address(source, writer.add(at, loops.rhs.constant * size))
+        to = writer.address(target, writer.multiply(loop.index, plan.panel_bytes))
+        panel = writer.remainder(loop.index, plan.panels)
+        column = writer.multiply(panel, plan.tile[1])
+        _pack_panel(writer, plan, base, writer.address(to, plan.header_bytes), column)
+        if plan.needs_column_sums:
+            _sum_columns(writer, plan, base, to, column)
+
+
+def _pack_panel(writer: Writer, plan: Plan, base: str, to: str, column: Index) -> None:
+    """One panel, tile by tile, lane by lane."""
+    loops, access, register = plan.loops, plan.contraction.rhs, plan.instruction.rhs
+    _, n, k = plan.instruction.extents
+    size, kind = access.dtype.bytes, vector_type(_bits(access.dtype), 0)
+    tile_bytes = register.lanes * size
+    columns = plan.schedule.columns
+    with writer.loop(0, plan.padded_k // k) as step, writer.loop(0, columns) as tile:
+        number = writer.add(writer.multiply(step.index, columns), tile.index)
+        place = writer.address(to, writer.multiply(number, tile_bytes))
+        across = writer.add(column, writer.multiply(tile.index, n))
+        with writer.loop(0, register.lanes) as lane:
+            row, col = (_lane_index(writer, index, lane.index) for index in register.layout)
+            at_k = writer.add(writer.multiply(step.index, k), row)
+            at_n = writer.add(across, col)
+            good = writer.value(f"icmp slt i64 {at_k}, {loops.k.extent}")
+            good = writer.value(f"and i1 {good}, {writer.value(f'icmp slt i64 {at_n}, {loops.n.extent}')}")
+            safe_k = writer.value(f"select i1 {good}, i64 {at_k}, i64 0")
+            safe_n = writer.value(f"select i1 {good}, i64 {at_n}, i64 0")
+            offset = writer.add(
+                partial_offset(writer, loops.rhs, spread(writer, loops.k, safe_k)),
+                partial_offset(writer, loops.rhs, spread(writer, loops.n, safe_n)),
+            )
+            address = writer.address(base, writer.multiply(offset, size))
+            value = writer.value(f"load {kind}, ptr {address}, align {size}")
+            value = writer.value(f"select i1 {good}, {kind} {value}, {kind} 0")
+            target = writer.address(place, writer.multiply(lane.index, size))
+            writer.line(f"store {kind} {value}, ptr {target}, align {size}")
+
+
+def _lane_index(writer: Writer, index: Affine, lane: Index) -> Index:
+    """A register layout's subscript at a lane."""
+    total: Index = index.constant
+    for atom, coefficient in index.terms:
+        if isinstance(atom, str):
+            assert atom == LANE
+            value = lane
+        else:
+            value = writer.divide(_lane_index(writer, atom.numerator, lane), atom.denominator)
+        total = writer.add(total, writer.multiply(value, coefficient))
+    return total
+
+
+def _sum_columns(writer: Writer, plan: Plan, base: str, to: str, column: Index) -> None:
+    """The header, from which accumulators start: `correction * sum k. rhs[k,n]`."""
+    loops, contraction = plan.loops, plan.contraction
+    access, acc = contraction.rhs, contraction.accumulator
+    element = vector_type(acc, 0)
+    with writer.loop(0, plan.tile[1]) as col:
+        at_n = writer.add(column, col.index)
+        good = writer.value(f"icmp slt i64 {at_n}, {loops.n.extent}")
+        safe = writer.value(f"select i1 {good}, i64 {at_n}, i64 0")
+        offset = partial_offset(writer, loops.rhs, spread(writer, loops.n, safe))
+        here = writer.address(base, writer.multiply(offset, access.dtype.bytes))
+        with writer.loop(0, loops.k.extent, 1, [(element, "0")]) as k:
+            on = partial_offset(writer, loops.rhs, spread(writer, loops.k, k.index))
+            address = writer.address(here, writer.multiply(on, access.dtype.bytes))
+            value = writer.value(
+                f"load {vector_type(access.dtype, 0)}, ptr {address}, align {access.dtype.bytes}"
+            )
+            value = emit_cast(writer, value, access.dtype, acc, 0)
+            k.following = [writer.value(f"add {element} {k.carried[0]}, {value}")]
+        total = writer.value(f"mul {element} {k.results[0]}, {plan.correction}")
+        target = writer.address(to, writer.multiply(col.index, acc.bytes))
+        writer.line(f"store {element} {total}, ptr {target}, align {acc.bytes}")

@@ -1,0 +1,27 @@
+"""Every tensorized instruction, one file a family; see `description`."""
+
+from . import x86_amx, x86_dot, x86_fma
+from .description import ACC, LANE, LHS, RHS, File, Instruction, Moves, Rate, Register, llvm_type
+
+FAMILIES = (x86_amx, x86_dot, x86_fma)
+
+INSTRUCTIONS: tuple[Instruction, ...] = tuple(
+    instruction for family in FAMILIES for instruction in family.INSTRUCTIONS
+)
+
+BY_NAME = {instruction.name: instruction for instruction in INSTRUCTIONS}
+
+__all__ = [
+    "ACC",
+    "BY_NAME",
+    "INSTRUCTIONS",
+    "LANE",
+    "LHS",
+    "RHS",
+    "File",
+    "Instruction",
+    "Moves",
+    "Rate",
+    "Register",
+    "llvm_type",
+]

@@ -1,0 +1,6 @@
+"""Contractions with loops reordered, tiled, and mapped onto an instruction."""
+
+from .loops import Loops, Nest, order_loops
+from .plan import Plan, Schedule
+
+__all__ = ["Loops", "Nest", "Plan", "Schedule", "order_loops"]

@@ -1,0 +1,203 @@
+"""A contraction with every decision taken: instruction, tile sizes, blocks; and what follows from them.
+
+The loops are those of Goto and van de Geijn (ACM TOMS 34(3), 2008), with register tiles of whole
+instructions:
+
+    for each unit (batch, block of rows, share of columns)      shared out between threads
+      for each block of k
+        pack the block of the left operand
+        for each panel of columns, of the packed right operand
+          for each panel of rows: the register tile, over the block of k
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..contraction import Contraction
+from ..instructions import Instruction
+from .loops import Loops, order_loops
+
+LINE = 64
+"""Bytes of a cache line, to which packed rows and panels are aligned."""
+
+
+def round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What the tuner chooses.
+
+    rows, columns: instructions in a register tile. block_m: rows in a block (a multiple of the register
+    tile's rows). block_k: summed elements in a block (a multiple of the instruction's). splits: shares of
+    the columns that threads may take apart. unroll: instructions' k steps in the innermost loop's body.
+    """
+
+    rows: int
+    columns: int
+    block_m: int
+    block_k: int
+    splits: int = 1
+    unroll: int = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A contraction, an instruction that computes it, and a schedule."""
+
+    contraction: Contraction
+    instruction: Instruction
+    schedule: Schedule
+
+    def __post_init__(self) -> None:
+        m, _, k = self.instruction.extents
+        schedule = self.schedule
+        if schedule.block_m % (schedule.rows * m) or schedule.block_k % k:
+            raise ValueError("blocks are whole register tiles")
+        used = schedule.rows * schedule.columns + schedule.columns + 1
+        if used > self.instruction.registers + (self.instruction.moves is not None):
+            raise ValueError(f"a tile of {schedule.rows}x{schedule.columns} needs {used} registers")
+        if self.blocks_k > 1 and self.contraction.out.dtype is not self.contraction.accumulator:
+            raise ValueError("sums that are stored as another type are not split along k")
+        self._check_types()
+        if (
+            self.blocks_k > 1
+            and schedule.block_k % self.loops.lhs_run
+            and self.loops.lhs_run % self.loops.k.extent
+        ):
+            raise ValueError("blocks of k are whole runs of the left operand")
+
+    def _check_types(self) -> None:
+        contraction, instruction = self.contraction, self.instruction
+        pairs = ((contraction.lhs, instruction.lhs), (contraction.rhs, instruction.rhs))
+        for access, register in pairs:
+            have, want = access.dtype, register.dtype
+            recoded = access is contraction.lhs and have.is_integer and have.bits == want.bits
+            if have is not want and not (recoded and want.is_integer):
+                raise ValueError(f"{instruction.name} takes {want}, not {have}")
+        if contraction.accumulator is not instruction.acc.dtype:
+            raise ValueError(f"{instruction.name} sums in {instruction.acc.dtype}")
+        if self.encoding and contraction.accumulator.is_float:
+            raise ValueError("only integer sums can be corrected exactly")
+
+    @cached_property
+    def loops(self) -> Loops:
+        return order_loops(self.contraction)
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Rows and columns of a register tile, in elements."""
+        m, n, _ = self.instruction.extents
+        return self.schedule.rows * m, self.schedule.columns * n
+
+    @property
+    def padded_k(self) -> int:
+        """k, rounded up to whole instructions."""
+        return round_up(self.loops.k.extent, self.instruction.extents[2])
+
+    @property
+    def blocks_k(self) -> int:
+        return -(-self.padded_k // self.schedule.block_k)
+
+    @property
+    def row_pitch(self) -> int:
+        """Bytes from row to row of the packed left block. Never a multiple of a page: rows of a tile would
+        fall onto the same sets of the first cache."""
+        width = min(self.schedule.block_k, self.padded_k) * self.contraction.lhs.dtype.bytes
+        pitch = round_up(width, LINE)
+        return pitch + LINE if pitch % 512 == 0 else pitch
+
+    @property
+    def lhs_block_bytes(self) -> int:
+        """The packed left block. Rows are a multiple of the register tile's; copies may overrun by a line."""
+        m = self.instruction.extents[0]
+        rows = min(self.schedule.block_m, round_up(self.loops.m.extent, m))
+        return round_up(rows * self.row_pitch + 2 * LINE, 4096)
+
+    @property
+    def panels(self) -> int:
+        return -(-self.loops.n.extent // self.tile[1])
+
+    @property
+    def needs_column_sums(self) -> bool:
+        """Whether the packed right operand carries the sums of its columns."""
+        return self.correction != 0
+
+    @property
+    def encoding(self) -> int:
+        """What is added to each element of the left operand when it is packed, so that it has the sign that
+        the instruction wants: a signed byte plus 128 is an unsigned one."""
+        have, want = self.contraction.lhs.dtype, self.instruction.lhs.dtype
+        if have.is_signed == want.is_signed:
+            return 0
+        return 1 << have.bits - 1 if have.is_signed else -(1 << have.bits - 1)
+
+    @property
+    def correction(self) -> int:
+        """The factor of the sum of a column of the right operand that makes up for shift and encoding:
+        sum k. (l + s) r = sum k. (l + e) r + (s - e) sum k. r."""
+        return self.contraction.lhs_shift - self.encoding
+
+    @property
+    def header_bytes(self) -> int:
+        """What stands before a panel: the value that its accumulators start from."""
+        if not self.needs_column_sums:
+            return 0
+        return round_up(self.tile[1] * self.contraction.accumulator.bytes, LINE)
+
+    @property
+    def panel_bytes(self) -> int:
+        return self.header_bytes + self.padded_k * self.tile[1] * self.contraction.rhs.dtype.bytes
+
+    @property
+    def packed_bytes(self) -> int:
+        """The packed right operand, all panels of all its batches."""
+        return round_up(self.loops.rhs_batch.extent * self.panels * self.panel_bytes, LINE) + LINE
+
+    @property
+    def blocks_m(self) -> int:
+        return -(-self.loops.m.extent // self.schedule.block_m)
+
+    @property
+    def units(self) -> int:
+        """Pieces of work that threads share out."""
+        return self.loops.batch.extent * self.blocks_m * self.schedule.splits
+
+    @property
+    def shared_bytes(self) -> int:
+        """Workspace that all parts share: padded copies of the operands."""
+        total = 0
+        for padded, access in (
+            (self.loops.padded_lhs, self.contraction.lhs),
+            (self.loops.padded_rhs, self.contraction.rhs),
+        ):
+            if padded is not None:
+                total += round_up(padded.elements * access.dtype.bytes + LINE, LINE)
+        return total
+
+    @property
+    def padded_rhs_at(self) -> int:
+        """Where in the shared workspace the right operand's copy begins."""
+        if self.loops.padded_lhs is None:
+            return 0
+        return round_up(self.loops.padded_lhs.elements * self.contraction.lhs.dtype.bytes + LINE, LINE)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Where numbered registers are stored before what follows is computed on vectors."""
+        if self.instruction.moves is None:
+            return 0
+        rows, columns = self.tile
+        return rows * columns * self.contraction.accumulator.bytes
+
+    @property
+    def part_bytes(self) -> int:
+        """Workspace of each part."""
+        return round_up(self.lhs_block_bytes + self.scratch_bytes, 4096)
+
+    def workspace_bytes(self, parts: int) -> int:
+        """All the workspace that `parts` concurrent calls need, aligned to 64 bytes."""
+        return self.shared_bytes + parts * self.part_bytes

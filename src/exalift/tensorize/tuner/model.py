@@ -1,0 +1,153 @@
+"""The analytic model: which schedules fit the registers and caches, and how long each should take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..contraction import Contraction
+from ..instructions import Instruction
+from ..rewriter import Plan, Schedule, order_loops
+from ..rewriter.plan import LINE, round_up
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the model knows of a CPU: bytes of the caches of one core, and rates a cycle.
+
+    issue: instructions of the tensorized kind begun a cycle; None: as the description says.
+    loads: vector loads a cycle. copy_bytes: bytes a cycle that packing moves.
+    """
+
+    l1_bytes: int = 32 << 10
+    l2_bytes: int = 1 << 20
+    issue: float | None = None
+    loads: float = 2.0
+    copy_bytes: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Cycles on one core, and where they go."""
+
+    compute: float
+    packing: float
+    storing: float
+
+    @property
+    def cycles(self) -> float:
+        return self.compute + self.packing + self.storing
+
+
+def candidates(
+    contraction: Contraction, instruction: Instruction, threads: int, machine: Machine
+) -> list[Plan]:
+    """Every schedule worth a thought, the best by the model first."""
+    plans: list[Plan] = []
+    for rows, columns in _tiles(instruction):
+        plan = _plan(contraction, instruction, rows, columns, threads, machine)
+        if plan is not None:
+            plans.append(plan)
+    return sorted(plans, key=lambda plan: (estimate(plan, threads, machine).cycles, plan.schedule.columns))
+
+
+def _tiles(instruction: Instruction) -> list[tuple[int, int]]:
+    """Register tiles that leave no accumulator to memory: all that fit, less one register to load ahead."""
+    if instruction.moves is not None:
+        return [(2, 2), (1, 2), (2, 1), (1, 1)]
+    spare = instruction.registers - 2
+    shapes = [((spare - columns) // columns, columns) for columns in (1, 2, 3, 4)]
+    # More rows than fourteen gain nothing: the left operand's loads are then no longer the limit.
+    found = [(min(rows, 14), columns) for rows, columns in shapes if rows >= 2]
+    return found + [(rows - 1, columns) for rows, columns in found if rows > 4]
+
+
+def _plan(
+    contraction: Contraction,
+    instruction: Instruction,
+    rows: int,
+    columns: int,
+    threads: int,
+    machine: Machine,
+) -> Plan | None:
+    m, _, k = instruction.extents
+    loops = order_loops(contraction)
+    tile_rows = rows * m
+    block_k = _block_k(contraction, instruction, columns, machine)
+    width = min(block_k, round_up(loops.k.extent, k)) * contraction.lhs.dtype.bytes
+    most = max(1, machine.l2_bytes * 2 // 5 // max(1, width) // tile_rows)
+    panels = -(-loops.m.extent // tile_rows)
+    blocks = -(-panels // most)
+    splits = 1
+    if threads > 1:
+        pieces = blocks * loops.batch.extent
+        wanted = round_up(pieces, threads)
+        if pieces < 4 * threads and loops.batch.extent == 1:
+            if panels >= 2 * threads:
+                blocks = min(panels, round_up(max(blocks, threads), threads))
+            else:
+                splits = threads
+        elif loops.batch.extent == 1:
+            blocks = min(panels, wanted)
+    block_m = -(-panels // blocks) * tile_rows
+    unroll = 1 if instruction.moves or rows * columns > 20 else 2
+    try:
+        return Plan(contraction, instruction, Schedule(rows, columns, block_m, block_k, splits, unroll))
+    except ValueError:
+        return None
+
+
+def _block_k(contraction: Contraction, instruction: Instruction, columns: int, machine: Machine) -> int:
+    """All of k where the panel of the right operand stays small beside the second cache, else as much as
+    lets a panel of each operand live in the first one."""
+    loops = order_loops(contraction)
+    _, n, k = instruction.extents
+    total = round_up(loops.k.extent, k)
+    size = contraction.rhs.dtype.bytes
+    whole = total * columns * n * size <= machine.l2_bytes // 6
+    if whole or contraction.out.dtype is not contraction.accumulator:
+        return total
+    step = max(k, LINE // contraction.lhs.dtype.bytes)
+    most = machine.l1_bytes * 9 // 8 // (columns * n * size)
+    if loops.lhs_run < loops.k.extent:
+        if loops.lhs_run % step:
+            return total
+        step = loops.lhs_run
+    blocks = -(-total // max(step, most // step * step))
+    return min(total, round_up(-(-total // blocks), step))
+
+
+def estimate(plan: Plan, threads: int, machine: Machine) -> Estimate:
+    """Cycles of the longest part: instructions at their rate or the loads that they need, whichever takes
+    longer; bytes packed; bytes stored."""
+    contraction, instruction, schedule = plan.contraction, plan.instruction, plan.schedule
+    loops = plan.loops
+    _, _, k = instruction.extents
+    rate = machine.issue or instruction.rate.each_cycle
+    steps = plan.padded_k // k
+    cycles = 0.0
+    for height, count_m in _edges(loops.m.extent, plan.tile[0]):
+        for width, count_n in _edges(loops.n.extent, plan.tile[1]):
+            rows = -(-height // instruction.extents[0])
+            columns = -(-width // instruction.extents[1])
+            issue = rows * columns / rate
+            latency = instruction.rate.latency if instruction.moves is None else 0.0
+            loads = (rows + columns) / machine.loads
+            # Storing a tile and starting the next: a call, the accumulators out and in.
+            around = 20 + 2 * rows * columns * plan.blocks_k
+            cycles += count_m * count_n * (steps * max(issue, latency, loads) + around)
+    batch = loops.batch.extent
+    share = max(1, -(-plan.units // threads)) / plan.units
+    packed = loops.m.extent * plan.padded_k * contraction.lhs.dtype.bytes * schedule.splits
+    if loops.lhs_run == 1:
+        packed *= 16
+    stored = loops.m.extent * loops.n.extent * contraction.out.dtype.bytes * plan.blocks_k
+    return Estimate(
+        cycles * batch * share,
+        packed * batch * share / machine.copy_bytes,
+        stored * batch * share / machine.copy_bytes,
+    )
+
+
+def _edges(extent: int, tile: int) -> list[tuple[int, int]]:
+    """Sizes of tiles along an axis, and how many there are of each."""
+    return [(size, count) for size, count in ((tile, extent // tile), (extent % tile, 1)) if size and count]

@@ -1,0 +1,96 @@
+"""What a contraction means, computed by the evaluator of formulas: the oracle of the kernels' tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import ml_dtypes  # noqa: F401  registers bfloat16
+import numpy as np
+from numpy.typing import NDArray
+
+from exalift.affine import evaluate, fold
+from exalift.affine.algebra import Machine
+from exalift.affine.expressions import Apply, Cast, Constant, Load
+from exalift.base import DType
+from exalift.tensorize import SUM, Access, Contraction, Role
+
+Array = NDArray[np.generic]
+MACHINE = Machine()
+
+# Sums of products of numbers near 1, in another order than the oracle's.
+TOLERANCE = {DType.F64: 1e-12, DType.F32: 2e-5, DType.F16: 2e-2, DType.BF16: 2e-2}
+
+
+def random_array(generator: np.random.Generator, access: Access) -> Array:
+    return random_values(generator, access.shape, access.dtype)
+
+
+def random_values(generator: np.random.Generator, shape: tuple[int, ...], dtype: DType) -> Array:
+    """Integers over the whole range, the extremes often; floats normally distributed."""
+    if not dtype.is_integer:
+        return generator.standard_normal(shape).astype(dtype.numpy_name)
+    limits = np.iinfo(dtype.numpy_name)
+    low, high = (max(limits.min, -(2**30)), min(limits.max, 2**30))
+    values = generator.integers(low, high, shape, endpoint=True)
+    extreme = generator.choice([limits.min, limits.max], shape)
+    return np.where(generator.random(shape) < 0.2, extreme, values).astype(dtype.numpy_name)
+
+
+def _inside(access: Access, array: Array, contraction: Contraction) -> tuple[Access, Array]:
+    """The operand with its margins filled, so that no subscript leaves it."""
+    reach = 64 if access.leaves(contraction.extents) else 0
+    padded = np.pad(array, reach, constant_values=access.fill) if reach else array
+    moved = tuple(index + reach for index in access.indices)
+    return replace(access, shape=padded.shape, strides=(), indices=moved), padded
+
+
+def expected(
+    contraction: Contraction, lhs: Array, rhs: Array, before: Array, extra: dict[str, Array] | None = None
+) -> Array:
+    """What `out` holds afterwards."""
+    left, lhs = _inside(contraction.lhs, lhs, contraction)
+    right, rhs = _inside(contraction.rhs, rhs, contraction)
+    plain = replace(contraction, lhs=left, rhs=right)
+    sums = evaluate(plain.formula, {"lhs": lhs, "rhs": rhs}, {}, MACHINE)
+    kept = [d for d in contraction.dimensions if d.role is not Role.K]
+    grids = {d.name: grid for d, grid in zip(kept, np.indices(sums.shape), strict=True)}
+
+    def at(access: Access) -> tuple[Array, ...]:
+        return tuple(np.asarray(index.evaluate(grids)) for index in access.indices)
+
+    result = before.copy()
+    place = at(contraction.out)
+    if contraction.accumulate:
+        sums = MACHINE.apply("add", (sums, before[place]), contraction.accumulator, contraction.accumulator)
+    epilogue = contraction.epilogue
+    if epilogue is not None:
+        accesses = dict(epilogue.operands)
+
+        def value(node: object, below: tuple[Array, ...]) -> Array:
+            match node:
+                case Load(array=array) if array == SUM:
+                    return sums
+                case Load(array=array):
+                    return (extra or {})[array][at(accesses[array])]
+                case Constant(number, dtype):
+                    return MACHINE.constant(number, dtype)
+                case Cast(operand, dtype):
+                    return MACHINE.cast(below[0], operand.dtype, dtype)
+                case Apply(function, operands, dtype):
+                    return MACHINE.apply(function, below, operands[-1].dtype, dtype)
+                case _:
+                    raise AssertionError(node)
+
+        sums = fold(epilogue.value, value)
+    result[place] = sums
+    return result
+
+
+def assert_close(found: Array, wanted: Array, dtype: DType) -> None:
+    """Equal for integers; for floats close, relative to the largest magnitude."""
+    if dtype.is_integer:
+        np.testing.assert_array_equal(found, wanted)
+        return
+    scale = float(np.max(np.abs(wanted.astype(np.float64)), initial=1.0))
+    error = np.max(np.abs(found.astype(np.float64) - wanted.astype(np.float64)), initial=0.0)
+    assert error <= TOLERANCE[dtype] * scale, f"error {error} beside {scale}"
