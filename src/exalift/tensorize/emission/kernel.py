@@ -46,7 +46,7 @@ class Emitted:
 
 def emit_kernel(plan: Plan, name: str) -> Emitted:
     """The module of a plan; its functions are called `name` and `name`.pack and so on."""
-    functions = [emit_tile(plan, shape) for shape in tile_shapes(plan)]
+    functions = [emit_tile(plan, shape, name) for shape in tile_shapes(plan)]
     loops = plan.loops
     pad = f"{name}.pad" if loops.padded_lhs or loops.padded_rhs else ""
     if pad:
@@ -93,7 +93,7 @@ def _pack_function(plan: Plan, name: str) -> str:
 
 def _run_function(plan: Plan, name: str) -> str:
     writer = Writer()
-    _Nest(plan, writer).emit()
+    _Nest(plan, writer, name).emit()
     writer.line("ret void")
     return writer.text(f'define void @"{name}"({PARAMETERS}) #0')
 
@@ -101,8 +101,8 @@ def _run_function(plan: Plan, name: str) -> str:
 class _Nest:
     """The loops around the register tiles."""
 
-    def __init__(self, plan: Plan, writer: Writer) -> None:
-        self.plan, self.writer = plan, writer
+    def __init__(self, plan: Plan, writer: Writer, name: str) -> None:
+        self.plan, self.writer, self.name = plan, writer, name
         self.loops = plan.loops
         contraction = plan.contraction
         self.lhs = "%workspace" if self.loops.padded_lhs else "%lhs"
@@ -223,7 +223,7 @@ class _Nest:
                 )
                 extra += f", ptr {at}"
         writer.line(
-            f"call void @{shape.name}(ptr {lhs}, ptr {rhs}, ptr {header}, i64 {steps}, i1 {is_first}, "
+            f"call void {shape.name(self.name)}(ptr {lhs}, ptr {rhs}, ptr {header}, i64 {steps}, i1 {is_first}, "
             f"i1 {is_last}, ptr {out}, ptr {self.scratch}{extra})"
         )
 

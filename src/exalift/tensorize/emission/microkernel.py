@@ -19,9 +19,9 @@ class TileShape:
     rows: int
     columns: int
 
-    @property
-    def name(self) -> str:
-        return f"tile_{self.rows}x{self.columns}"
+    def name(self, kernel: str) -> str:
+        """The LLVM name of the function, one for each kernel."""
+        return f'@"{kernel}.tile_{self.rows}x{self.columns}"'
 
 
 def signature(plan: Plan) -> str:
@@ -34,7 +34,7 @@ def signature(plan: Plan) -> str:
     )
 
 
-def emit_tile(plan: Plan, shape: TileShape) -> str:
+def emit_tile(plan: Plan, shape: TileShape, kernel: str) -> str:
     """The text of one function."""
     writer = Writer()
     place = Place("%out", tuple(f"%extra{position}" for position in range(len(plan.loops.extra))))
@@ -42,7 +42,7 @@ def emit_tile(plan: Plan, shape: TileShape) -> str:
     sums = kernel.accumulate()
     _store(writer, plan, shape, place, sums)
     writer.line("ret void")
-    return writer.text(f"define internal void @{shape.name}({signature(plan)}) noinline #0")
+    return writer.text(f"define internal void {shape.name(kernel)}({signature(plan)}) noinline #0")
 
 
 @dataclass(frozen=True, slots=True)
