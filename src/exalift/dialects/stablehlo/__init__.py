@@ -33,17 +33,22 @@ from .build import (
     transpose,
 )
 from .cost import Cost, cost
-from .dialect import STABLEHLO, ops_without_formula
+from .dialect import IMPORTED, STABLEHLO, ops_without_formula
+from .importer import Imported, ModuleSignature, Parameter, import_module, read_signature
 from .mlir import interpret_module, verify_module
 from .module import print_module
 from .registry import RegisteredOp, registered_ops
 from .simplify import simplify, simplify_nodes
 
 __all__ = [
+    "IMPORTED",
     "PORTABLE_VERSION",
     "STABLEHLO",
     "Cost",
     "EntryModule",
+    "Imported",
+    "ModuleSignature",
+    "Parameter",
     "RegisteredOp",
     "Signature",
     "TensorShape",
@@ -60,6 +65,7 @@ __all__ = [
     "dynamic_slice",
     "dynamic_update_slice",
     "entry_module",
+    "import_module",
     "index_scalar",
     "interpret_module",
     "iota",
@@ -67,6 +73,7 @@ __all__ = [
     "ops_without_formula",
     "pad",
     "print_module",
+    "read_signature",
     "reduce",
     "registered_ops",
     "reshape",

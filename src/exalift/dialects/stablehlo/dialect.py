@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..definition import Dialect
 from . import (
+    affine_indexing,
     contractions,
     convolution,
     dynamic_slicing,
@@ -26,6 +27,9 @@ STABLEHLO = Dialect(
         *convolution.DEFINITIONS,
     ),
 )
+
+IMPORTED = Dialect("stablehlo", (*STABLEHLO.definitions, *affine_indexing.DEFINITIONS))
+"""What programs that are read from modules are written in: the dialect, and two ops that are not printed."""
 
 
 def ops_without_formula() -> tuple[str, ...]:

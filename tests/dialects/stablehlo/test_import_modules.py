@@ -1,0 +1,157 @@
+"""Modules read back: what is printed is what was meant, and what is no module is refused with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stablehlo_random_programs import ARGUMENTS, SIZES, TYPES, programs
+
+from exalift.affine.algebra import Machine
+from exalift.base import RefusedError, UsageError
+from exalift.dialects import TensorProgram, evaluate_program
+from exalift.dialects.stablehlo import (
+    IMPORTED,
+    STABLEHLO,
+    import_module,
+    print_module,
+    read_signature,
+)
+from exalift.pipeline import lift, read_suite
+
+KERNELS = {k.name: k for k in read_suite(Path(__file__).parents[3] / "benchmarks" / "kernels")}
+SAMPLE = ("gemm", "trmm", "jacobi-2d", "trisolv", "symm")
+
+
+def numbers(seed: int) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return {
+        name: np.asarray(generator.integers(-3, 4, size=TYPES[name].at(SIZES))).astype(
+            TYPES[name].dtype.numpy_name
+        )
+        for name in ARGUMENTS
+    }
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(program=programs(), seed=st.integers(0, 100))
+def test_random_programs_are_read_back(program: TensorProgram, seed: int) -> None:
+    inputs = numbers(seed)
+    expected = evaluate_program(program, inputs, SIZES, Machine(), STABLEHLO)
+    text = print_module(program, SIZES)
+    names = [result.name for result in program.results]
+    imported = import_module(text, arguments=list(ARGUMENTS), results=names)
+    found = evaluate_program(imported.program, inputs, {}, Machine(), IMPORTED)
+    for name in names:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, err_msg=text)
+
+
+def _round_trip(name: str) -> None:
+    kernel = KERNELS[name]
+    defines = [f"{k}={v}" for k, v in kernel.mini.defines.items()]
+    lifted = lift(kernel.path, kernel.function, sizes=kernel.mini.sizes, defines=defines, level="tested")
+    arguments = [argument.name for argument in lifted.program.arguments]
+    signature = read_signature(lifted.text())
+    assert [argument.hint for argument in signature.arguments] == arguments
+    results = [result.name for result in lifted.program.results]
+    imported = import_module(lifted.text(), arguments=arguments, results=results)
+    generator = np.random.default_rng(0)
+    inputs = {
+        value.name: np.asarray(generator.uniform(1, 2, value.shape)).astype(value.dtype.numpy_name)
+        for value in lifted.arguments
+    }
+    expected = evaluate_program(lifted.program, inputs, lifted.sizes.values, Machine(), STABLEHLO)
+    found = evaluate_program(imported.program, inputs, {}, Machine(), IMPORTED)
+    for result in results:
+        np.testing.assert_allclose(found[result], expected[result], rtol=1e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_lifted_kernels_are_read_back(name: str) -> None:
+    _round_trip(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(KERNELS))
+def test_all_lifted_kernels_are_read_back(name: str) -> None:
+    _round_trip(name)
+
+
+WRAPPED = "func.func public @f(%a: tensor<3xf64>) -> tensor<3xf64> {{\n {} \n return %r : tensor<3xf64>\n}}"
+
+BAD = {
+    "nothing": ("", "exactly one public function"),
+    "no text": ("MLïR\0\1", "not text"),
+    "syntax": ("func.func @f(", "not a valid StableHLO module"),
+    "unknown op": (
+        WRAPPED.format('%r = "foo.bar"(%a) : (tensor<3xf64>) -> tensor<3xf64>'),
+        "foo.bar, which has no",
+    ),
+    "unknown name": (WRAPPED.format("%r = stablehlo.add %a, %b : tensor<3xf64>"), "undeclared SSA value"),
+    "types": (WRAPPED.format("%r = stablehlo.add %a, %a : tensor<4xf64>"), "not a valid StableHLO module"),
+    "dynamic": (
+        "func.func @f(%a: tensor<?xf64>) -> tensor<?xf64> { return %a : tensor<?xf64> }",
+        "only static tensors",
+    ),
+    "memref": ("func.func @f(%a: memref<3xf64>) { return }", "only static tensors"),
+    "complex": ("func.func @f(%a: tensor<complex<f64>>) { return }", "elements of type complex"),
+    "two": ("func.func @f() { return } func.func @g() { return }", "exactly one public function; .*f, g"),
+    "recursion": (
+        "func.func private @g(%a: tensor<3xf64>) -> tensor<3xf64> { "
+        "%0 = call @g(%a) : (tensor<3xf64>) -> tensor<3xf64> return %0 : tensor<3xf64> } "
+        + WRAPPED.format("%r = call @g(%a) : (tensor<3xf64>) -> tensor<3xf64>"),
+        "g calls itself",
+    ),
+    "external": (
+        "func.func private @g(tensor<3xf64>) -> tensor<3xf64> "
+        + WRAPPED.format("%r = call @g(%a) : (tensor<3xf64>) -> tensor<3xf64>"),
+        "g has no body",
+    ),
+    "depth": ("(" * 1000, "nests deeper"),
+    "regions": ('"a.b"() ({' * 100_000, "nests deeper"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_modules_are_refused(name: str) -> None:
+    text, message = BAD[name]
+    with pytest.raises((RefusedError, UsageError), match=message):
+        import_module(text)
+
+
+def test_the_place_of_an_error_is_told() -> None:
+    with pytest.raises(RefusedError) as refusal:
+        import_module(BAD["unknown name"][0], filename="m.mlir")
+    assert str(refusal.value).startswith("m.mlir:2:")
+
+
+def test_huge_constants_cost_nothing() -> None:
+    text = """func.func @f() -> tensor<f64> {
+      %c = stablehlo.constant dense<1.0> : tensor<100000x100000x1000xf64>
+      %z = stablehlo.constant dense<0.0> : tensor<f64>
+      %r = stablehlo.reduce(%c init: %z) applies stablehlo.add across dimensions = [0, 1, 2]
+        : (tensor<100000x100000x1000xf64>, tensor<f64>) -> tensor<f64>
+      return %r : tensor<f64>
+    }"""
+    assert import_module(text).program.results[0].type.rank == 0
+
+
+def test_many_ops_in_a_row() -> None:
+    rows = "\n".join(f"%{k + 1} = stablehlo.add %{k}, %{k} : tensor<3xf64>" for k in range(5000))
+    text = (
+        f"func.func @f(%a: tensor<3xf64>) -> tensor<3xf64> {{ %0 = stablehlo.abs %a : tensor<3xf64>\n{rows}\n"
+    )
+    imported = import_module(text + "return %5000 : tensor<3xf64> }")
+    assert len(imported.program.body) == 1
+
+
+def test_names_must_fit() -> None:
+    text = "func.func @f(%a: tensor<3xf64>, %b: tensor<3xf64>) -> tensor<3xf64> { return %a : tensor<3xf64> }"
+    with pytest.raises(UsageError, match="takes 2 tensors, but 1 are named"):
+        import_module(text, arguments=["x"])
+    with pytest.raises(UsageError, match="used twice"):
+        import_module(text, arguments=["x", "x"])
+    assert import_module(text, arguments=["x", "y"], results=["y"]).program.results[0].array == "y"
