@@ -38,8 +38,8 @@ def emit_tile(plan: Plan, shape: TileShape, kernel: str) -> str:
     """The text of one function."""
     writer = Writer()
     place = Place("%out", tuple(f"%extra{position}" for position in range(len(plan.loops.extra))))
-    kernel = _Numbered(plan, shape, writer) if plan.instruction.moves else _Values(plan, shape, writer)
-    sums = kernel.accumulate()
+    tile = _Numbered(plan, shape, writer) if plan.instruction.moves else _Values(plan, shape, writer)
+    sums = tile.accumulate()
     _store(writer, plan, shape, place, sums)
     writer.line("ret void")
     return writer.text(f"define internal void {shape.name(kernel)}({signature(plan)}) noinline #0")
