@@ -25,8 +25,10 @@ WRAPPERS = {
     "z3": ("proof",),
     "jax": ("devices", "dialects/stablehlo"),
     "jaxlib": ("capsule", "devices", "dialects/stablehlo"),
-    "ml_dtypes": ("dialects/stablehlo",),
     "llvmlite": ("tensorize", "native"),
+    "ml_dtypes": ("dialects/stablehlo", "runtime"),
+    "cryptography": ("capsule",),
+    "msgpack": ("runtime",),
     "matplotlib": ("pipeline",),
     "rich": ("cli",),
 }

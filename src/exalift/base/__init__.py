@@ -1,9 +1,12 @@
 """What every layer may use: spans, diagnostics, errors, element types, safe files."""
 
+from .array_files import read_arrays, write_arrays
 from .diagnostics import Diagnostic
 from .dtypes import DType
 from .errors import DeviceError, ExaliftError, RefusedError, UsageError, VerificationError
+from .fields import Fields, as_integer, as_list, as_text
 from .files import write_atomically
+from .random_numbers import default_range, input_generator, random_numbers
 from .span import NO_SPAN, Span
 from .tensors import TensorShape
 
@@ -13,10 +16,19 @@ __all__ = [
     "DeviceError",
     "Diagnostic",
     "ExaliftError",
+    "Fields",
     "RefusedError",
     "Span",
     "TensorShape",
     "UsageError",
     "VerificationError",
+    "as_integer",
+    "as_list",
+    "as_text",
+    "default_range",
+    "input_generator",
+    "random_numbers",
+    "read_arrays",
+    "write_arrays",
     "write_atomically",
 ]

@@ -1,26 +1,44 @@
 """The portable form of a program: tensor functions and kernels, a plan over named state, and its origin.
 
-`capsule.stablehlo_artifact` is not part of what this module offers, since it needs jaxlib.
+`capsule.stablehlo_artifact` (which needs jaxlib), `capsule.signing` (which needs cryptography) and
+`capsule.kernels` are not part of what this module offers.
 """
 
+from .check import check_capsule, check_name
+from .container import Sealed, from_bytes, is_capsule, read_capsule, to_bytes, write_capsule
+from .cursor import START, Cursor, Leaf, Walk
+from .liveness import live_at
 from .model import Capsule, Origin, Result, Role, Routine, Signature, StateArray
 from .plan import Array, Bounds, Call, Index, Loop, Operand, Step, Sweep, bound_arrays
 
 __all__ = [
+    "START",
     "Array",
     "Bounds",
     "Call",
     "Capsule",
+    "Cursor",
     "Index",
+    "Leaf",
     "Loop",
     "Operand",
     "Origin",
     "Result",
     "Role",
     "Routine",
+    "Sealed",
     "Signature",
     "StateArray",
     "Step",
     "Sweep",
+    "Walk",
     "bound_arrays",
+    "check_capsule",
+    "check_name",
+    "from_bytes",
+    "is_capsule",
+    "live_at",
+    "read_capsule",
+    "to_bytes",
+    "write_capsule",
 ]

@@ -27,8 +27,8 @@ class Routine:
     """What a step calls: a tensor function, a kernel, or both, which then mean the same.
 
     function: StableHLO portable bytecode of a module whose public function `main` has the signature.
-    kernel: the kernel's text (`capsule.kernels`). A kernel works in place: it takes the distinct arrays
-    of the call, operands first, then the results that are no operands; and the integers, in their places.
+    kernel: the kernel's text (`capsule.kernels`). A kernel works in place: it takes the call's integers
+    (for a sweep `first` and `limit` before them), then its distinct arrays, operands before results.
     A device takes the form that it can run. A signature's rank-0 i64 arguments to which a plan gives
     integers are integers for both forms.
     """
@@ -53,14 +53,15 @@ class Role(Enum):
 class StateArray:
     """One array of a job's state (rank 0 for scalars).
 
-    An argument starts as what the caller gives, a local as zeros. `carried` says that its contents may be
-    needed after some yield point: what is not carried is not handed over when a job moves.
+    An argument starts as what the caller gives, a local as zeros. What of the state is handed over when a
+    job moves follows from the plan (`live_at`). `parameter` is an argument's place among the arrays and
+    scalars of the source's function, from which random inputs are made; it tells nothing else.
     """
 
     name: str
     type: TensorShape
     role: Role
-    carried: bool = True
+    parameter: int = 0
 
 
 @dataclass(frozen=True, slots=True)

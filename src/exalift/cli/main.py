@@ -24,7 +24,8 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "lift": "lift loops to a tensor program, and write it",
     "check": "lift, run, and compare with the natively compiled source",
-    "run": "lift and run, and write the results",
+    "pack": "lift, and write a capsule that every device can run",
+    "run": "run a capsule, or lift and run, and write the results",
     "bench": "a whole suite: coverage, proof, search time, speed against C compilers",
     "devices": "what lifted programs can run on here",
     "version": "the version of exalift and of what it is built on",

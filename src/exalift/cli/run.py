@@ -1,19 +1,20 @@
-"""Lift a function and run it, on the arrays of an .npz file or on random ones; results by name."""
+"""Run a capsule, or lift a function and run it, on the arrays of an .npz file or on random ones."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from exalift.devices import find_device
-from exalift.pipeline import lift, made_inputs, read_inputs, run_lifted, write_results
+from exalift.base import read_arrays, write_arrays
+from exalift.capsule import is_capsule, read_capsule
+from exalift.devices import Array, find_device
+from exalift.runtime import initial_state, random_state, results_of, run_to_end
 
 from .console import Columns, message_console, output_console, say
-from .options import add_search_options, add_source_options, seed, sizes_of
-from .progress import search_progress
-from .refusals import render_diagnostics
+from .options import add_search_options, add_source_options, seed
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,30 +29,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    find_device(arguments.device)
-    given = read_inputs(arguments.inputs) if arguments.inputs is not None else None
-    sizes = sizes_of(arguments.size)
-    with search_progress(Path(arguments.file).name, arguments.quiet) as progress:
-        lifted = lift(
-            Path(arguments.file),
-            arguments.function,
-            arguments.target,
-            sizes,
-            include_directories=arguments.include_directories,
-            defines=arguments.defines,
-            budget_s=arguments.budget,
-            level=arguments.proof,
-            progress=progress,
-        )
-    if given is None:
-        inputs, at = made_inputs(lifted, arguments.seed), lifted.sizes.values
-        if lifted.notes:
-            say(message_console(arguments.quiet), render_diagnostics(lifted.notes))
+    if is_capsule(arguments.file):
+        results = _run_capsule(arguments)
     else:
-        inputs, at = given, sizes
-    results = run_lifted(lifted, inputs, at)
+        # The compile side may not be installed; capsules run without it.
+        from .run_source import run_source
+
+        results = run_source(arguments)
     if arguments.output is not None:
-        write_results(arguments.output, results)
+        write_arrays(arguments.output, results)
         say(message_console(arguments.quiet), f"wrote {arguments.output}")
     if not arguments.quiet:
         rows = [("result", "type", "mean", "least", "largest")]
@@ -61,11 +47,21 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _type(value: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
+def _run_capsule(arguments: argparse.Namespace) -> Mapping[str, Array]:
+    capsule = read_capsule(arguments.file).capsule
+    device = find_device(arguments.device)
+    if arguments.inputs is not None:
+        state = initial_state(capsule, read_arrays(arguments.inputs))
+    else:
+        state = random_state(capsule, arguments.seed)
+    return results_of(capsule, run_to_end(capsule, device, state))
+
+
+def _type(value: Array) -> str:
     return "x".join([*(str(extent) for extent in value.shape), str(value.dtype)])
 
 
-def _figures(value: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tuple[str, str, str]:
+def _figures(value: Array) -> tuple[str, str, str]:
     if not value.size:
         return ("-", "-", "-")
     numbers = value.astype(np.float64)

@@ -81,8 +81,8 @@ class KernelExecutable(Protocol):
     ) -> KernelCursor | None:
         """Go on from `cursor`, past at most `budget` yield points (to the end, where None).
 
-        Returns the cursor to go on from, or None at the end. `operands` are the integers and the arrays of
-        the kernel's parameters in order; arrays are written in place, and at a yield they hold, with the
+        Returns the cursor to go on from, or None at the end. `operands` are the integers, then
+        the arrays, as `capsule.Routine` says; arrays are written in place, and at a yield they hold, with the
         cursor, all that any other device needs to go on. Raises DeviceError as functions do.
         """
         ...

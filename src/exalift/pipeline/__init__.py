@@ -5,8 +5,9 @@ from .checking import Check, ResultCheck, check
 from .lifted import Counters, Lifted, LiftedRegion, ResidualLoop, Value
 from .lifting import DIALECTS, Options, lift, lift_all, lift_program
 from .modules import module_of
+from .packing import pack
 from .report import Report, refusal_report, report_of, to_json
-from .running import made_inputs, read_inputs, run_lifted, write_results
+from .running import made_inputs, run_lifted
 from .source import Language, Source, read_source
 from .suite import Kernel, Setting, read_suite
 
@@ -35,12 +36,11 @@ __all__ = [
     "lift_program",
     "made_inputs",
     "module_of",
-    "read_inputs",
+    "pack",
     "read_source",
     "read_suite",
     "refusal_report",
     "report_of",
     "run_lifted",
     "to_json",
-    "write_results",
 ]

@@ -3,6 +3,7 @@
 from .certificate import (
     SCHEMA,
     Certificate,
+    certificate_text,
     certify,
     digest,
     read_certificate,
@@ -18,6 +19,7 @@ __all__ = [
     "Level",
     "Status",
     "Verdict",
+    "certificate_text",
     "certify",
     "digest",
     "prove",

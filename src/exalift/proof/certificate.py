@@ -59,8 +59,8 @@ def certify(function: str, source: str, target: str, verdict: Verdict) -> Certif
     )
 
 
-def write_certificate(certificate: Certificate, path: str | Path) -> None:
-    """Write as JSON; the file is replaced as a whole or not at all. Raises OSError."""
+def certificate_text(certificate: Certificate) -> str:
+    """The certificate as JSON, as files hold it."""
     content = {
         "schema": SCHEMA,
         "function": certificate.function,
@@ -71,7 +71,12 @@ def write_certificate(certificate: Certificate, path: str | Path) -> None:
         "assumptions": list(certificate.assumptions),
         "witness": dict(certificate.witness),
     }
-    write_atomically(path, json.dumps(content, indent=1) + "\n")
+    return json.dumps(content, indent=1) + "\n"
+
+
+def write_certificate(certificate: Certificate, path: str | Path) -> None:
+    """Write as JSON; the file is replaced as a whole or not at all. Raises OSError."""
+    write_atomically(path, certificate_text(certificate))
 
 
 def read_certificate(path: str | Path) -> Certificate:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from exalift.affine import Array, Program
-from exalift.base import DType, UsageError
+from exalift.base import UsageError, default_range, input_generator, random_numbers
 
 from .buffers import NumericArray, numpy_type, parameter_arrays, shape_of, size_values
 
@@ -54,7 +54,7 @@ def random_inputs(
         raise UsageError(f"{program.name} has no array {', '.join(sorted(unknown))}")
     values = size_values(program, sizes)
     return {
-        array.name: _random_array(array, values, np.random.default_rng((seed, position)), rules)
+        array.name: _random_array(array, values, input_generator(seed, position), rules)
         for position, array in enumerate(arrays)
     }
 
@@ -65,14 +65,8 @@ def _random_array(
     shape, dtype = shape_of(array, values), numpy_type(array.dtype)
     if array.name in rules.zero:
         return np.zeros(shape, dtype)
-    low, high = rules.ranges.get(array.name, _default_range(array.dtype))
-    if array.dtype.is_float:
-        numbers = generator.uniform(low, high, shape)
-    elif array.dtype.is_integer:
-        numbers = generator.integers(int(low), int(high), shape)
-    else:
-        numbers = generator.integers(0, 2, shape)
-    result = np.asarray(numbers)
+    low, high = rules.ranges.get(array.name, default_range(array.dtype))
+    result = np.asarray(random_numbers(array.dtype, shape, low, high, generator))
     if array.name in rules.spd | rules.dominant:
         if len(shape) != 2 or shape[0] != shape[1]:
             raise UsageError(f"{array.name} is not a square matrix")
@@ -81,9 +75,3 @@ def _random_array(
         # |entries| are below max(|low|, |high|), so n times that outweighs a row.
         result = result + shape[0] * max(abs(low), abs(high)) * np.eye(shape[0])
     return np.ascontiguousarray(result.astype(dtype)).reshape(shape)
-
-
-def _default_range(dtype: DType) -> Range:
-    if dtype.is_float:
-        return (0.1, 1.0)
-    return (-8, 8) if dtype.is_signed else (0, 16)

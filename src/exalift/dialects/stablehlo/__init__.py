@@ -35,8 +35,10 @@ from .build import (
 from .cost import Cost, cost
 from .dialect import IMPORTED, STABLEHLO, ops_without_formula
 from .importer import Imported, ModuleSignature, Parameter, import_module, read_signature
+from .liveness import live_between, live_in_body, written
 from .mlir import interpret_module, verify_module
 from .module import print_module
+from .parts import Part, print_steps, print_sweep
 from .registry import RegisteredOp, registered_ops
 from .simplify import simplify, simplify_nodes
 
@@ -49,6 +51,7 @@ __all__ = [
     "Imported",
     "ModuleSignature",
     "Parameter",
+    "Part",
     "RegisteredOp",
     "Signature",
     "TensorShape",
@@ -69,11 +72,15 @@ __all__ = [
     "index_scalar",
     "interpret_module",
     "iota",
+    "live_between",
+    "live_in_body",
     "op",
     "ops_without_formula",
     "pad",
     "print_module",
     "read_signature",
+    "print_steps",
+    "print_sweep",
     "reduce",
     "registered_ops",
     "reshape",
@@ -85,4 +92,5 @@ __all__ = [
     "splat",
     "transpose",
     "verify_module",
+    "written",
 ]

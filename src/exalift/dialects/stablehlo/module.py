@@ -44,16 +44,16 @@ def print_module(program: TensorProgram, sizes: Mapping[str, int]) -> str:
     if missing:
         raise UsageError(f"{program.name}: no value for the size {', '.join(missing)}")
     known = {name: int(sizes[name]) for name in program.sizes}
-    arguments = [(a.name, _concrete(a.type, known, f"the argument {a.name}")) for a in program.arguments]
+    arguments = [(a.name, concrete(a.type, known, f"the argument {a.name}")) for a in program.arguments]
     emitter = Emitter(program.name, arguments)
-    printer = _Printer(program, known)
+    printer = Printer(program, known)
     arrays = dict(zip((a.name for a in program.arguments), emitter.arguments, strict=True))
     live = frozenset(result.array for result in program.results)
     printer.steps(program.body, live, arrays, Scene(emitter, known))
     return emitter.finish([printer.result(r.array, r.type, arrays, emitter) for r in program.results])
 
 
-def _concrete(type: TensorType, sizes: Mapping[str, int], what: str) -> TensorShape:
+def concrete(type: TensorType, sizes: Mapping[str, int], what: str) -> TensorShape:
     extents: list[int] = []
     for extent in type.shape:
         unknown = extent.names - set(sizes)
@@ -68,7 +68,9 @@ def _concrete(type: TensorType, sizes: Mapping[str, int], what: str) -> TensorSh
 
 
 @dataclass(frozen=True, slots=True)
-class _Printer:
+class Printer:
+    """Prints steps of one program at given sizes; `dialects.stablehlo.parts` prints some of them alone."""
+
     program: TensorProgram
     sizes: Mapping[str, int]
 
@@ -88,26 +90,26 @@ class _Printer:
                     assert_never(step)
 
     def _update(self, step: Update, arrays: Mapping[str, Value], scene: Scene) -> Value:
-        expected = self._type_of(step.array)
+        expected = self.type_of(step.array)
         if step.value.type != expected:
             raise VerificationError(f"{step.array} has type {expected}, its new value {step.value.type}")
         return self._node(step.value, arrays, scene, step.array)
 
-    def _type_of(self, array: str) -> TensorType:
+    def type_of(self, array: str) -> TensorType:
         for known in (*self.program.arguments, *self.program.locals):
             if known.name == array:
                 return known.type
         raise VerificationError(f"{array} is neither an argument nor a local")
 
-    def _contents(self, array: str, arrays: Mapping[str, Value], emitter: Emitter) -> Value:
+    def contents(self, array: str, arrays: Mapping[str, Value], emitter: Emitter) -> Value:
         if array in arrays:
             return arrays[array]
-        return emitter.constant(0, _concrete(self._type_of(array), self.sizes, f"the local {array}"))
+        return emitter.constant(0, concrete(self.type_of(array), self.sizes, f"the local {array}"))
 
     def result(self, array: str, type: TensorType, arrays: Mapping[str, Value], emitter: Emitter) -> Value:
-        if self._type_of(array) != type:
-            raise VerificationError(f"{array} has type {self._type_of(array)}, the result has {type}")
-        return self._contents(array, arrays, emitter)
+        if self.type_of(array) != type:
+            raise VerificationError(f"{array} has type {self.type_of(array)}, the result has {type}")
+        return self.contents(array, arrays, emitter)
 
     def _node(self, root: Node, arrays: Mapping[str, Value], scene: Scene, target: str) -> Value:
         values: dict[int, Value] = {}
@@ -128,9 +130,9 @@ class _Printer:
     ) -> Value:
         match node:
             case ArrayValue(name=name, type=type):
-                if self._type_of(name) != type:
-                    raise VerificationError(f"{name} has type {self._type_of(name)}, not {type}")
-                return self._contents(name, arrays, scene.emitter)
+                if self.type_of(name) != type:
+                    raise VerificationError(f"{name} has type {self.type_of(name)}, not {type}")
+                return self.contents(name, arrays, scene.emitter)
             case ConstantValue(value=value, type=type):
                 return scene.emitter.constant(value, TensorShape((), type.dtype))
             case IndexScalar(index=index, type=type):
@@ -139,7 +141,7 @@ class _Printer:
     def _operation(
         self, node: Operation, value_of: Callable[[Node], Value], scene: Scene, target: str
     ) -> Value:
-        result = _concrete(node.type, self.sizes, f"{node.name} for {target}")
+        result = concrete(node.type, self.sizes, f"{node.name} for {target}")
         if result.is_empty:
             return scene.emitter.constant(0, result)
         self._check(node, result, scene, target)
@@ -174,6 +176,23 @@ class _Printer:
         if found.at(self.sizes) != result.extents:
             raise VerificationError(f"{node.name} for {target} has type {found}, not {node.type}")
 
+    def loop_between(
+        self,
+        loop: TensorLoop,
+        within: tuple[Value, Value],
+        live: frozenset[str],
+        arrays: dict[str, Value],
+        scene: Scene,
+    ) -> None:
+        """Print the loop from one i64 value to another, which lie between its own bounds."""
+        kept = [name for name in self._order() if name in carried(loop, live)]
+        first, limit = within
+
+        def condition(values: tuple[Value, ...]) -> Value:
+            return scene.emitter.operation("stablehlo.compare", (values[0], limit), I1, _LESS)
+
+        self._while(loop, kept, first, condition, live, arrays, scene)
+
     def _loop(self, loop: TensorLoop, live: frozenset[str], arrays: dict[str, Value], scene: Scene) -> None:
         kept = [name for name in self._order() if name in carried(loop, live)]
         lower_bounds = [scene.fixed(bound) for bound in loop.lower]
@@ -182,22 +201,33 @@ class _Printer:
         if not kept or (constant and max(_values(lower_bounds)) >= min(_values(upper_bounds))):
             return
         emitter = scene.emitter
-        initial = [
-            _extreme("maximum", lower_bounds, scene),
-            *(self._contents(name, arrays, emitter) for name in kept),
-        ]
         # A limit that is a constant is printed inside the condition, one that moves is computed here.
+        first = _extreme("maximum", lower_bounds, scene)
         moving = None if constant else _extreme("minimum", upper_bounds, scene)
 
         def condition(values: tuple[Value, ...]) -> Value:
             limit = emitter.integer(min(_values(upper_bounds))) if moving is None else moving
             return emitter.operation("stablehlo.compare", (values[0], limit), I1, _LESS)
 
+        self._while(loop, kept, first, condition, live, arrays, scene)
+
+    def _while(
+        self,
+        loop: TensorLoop,
+        kept: Sequence[str],
+        first: Value,
+        condition: Callable[[tuple[Value, ...]], Value],
+        live: frozenset[str],
+        arrays: dict[str, Value],
+        scene: Scene,
+    ) -> None:
+        emitter = scene.emitter
+        initial = [first, *(self.contents(name, arrays, emitter) for name in kept)]
+
         def body(values: tuple[Value, ...]) -> Sequence[Value]:
             inner = dict(arrays) | dict(zip(kept, values[1:], strict=True))
-            around = LoopRange(loop.iv, tuple(lower_bounds), tuple(upper_bounds))
             counters = {**(scene.counters or {}), loop.iv: values[0]}
-            inside = replace(scene, loops=(*scene.loops, around), counters=counters)
+            inside = replace(scene, loops=(*scene.loops, loop_range(loop, scene)), counters=counters)
             self.steps(loop.body, live_in_body(loop, live), inner, inside)
             following = emitter.operation("stablehlo.add", (values[0], emitter.integer(1)), I64)
             return [following, *(inner[name] for name in kept)]
@@ -215,6 +245,12 @@ _LESS = (
     ("comparison_direction", "#stablehlo<comparison_direction LT>"),
     ("compare_type", "#stablehlo<comparison_type SIGNED>"),
 )
+
+
+def loop_range(loop: TensorLoop, scene: Scene) -> LoopRange:
+    """The values that the loop's variable takes, sizes put in."""
+    lower, upper = (tuple(scene.fixed(bound) for bound in bounds) for bounds in (loop.lower, loop.upper))
+    return LoopRange(loop.iv, lower, upper)
 
 
 def _values(bounds: Sequence[Affine]) -> list[int]:
