@@ -12,8 +12,20 @@ from fractions import Fraction
 
 import islpy as isl
 
-from .domains import DomainError, condition, encode, exists, limited, parameter_names, size_context
-from .guards import Guard
+from .affine_expression import Affine
+from .domains import (
+    DomainError,
+    condition,
+    encode,
+    equalities,
+    exists,
+    limited,
+    parameter_names,
+    size_context,
+    to_affine,
+    tuple_set,
+)
+from .guards import Constraint, Guard
 from .ir import Program
 
 __all__ = ["Condition", "DomainError", "WeightedPoints", "limited"]
@@ -41,6 +53,9 @@ class Condition:
 
     def __and__(self, other: Condition) -> Condition:
         return Condition(self.points.intersect(other.points))
+
+    def __or__(self, other: Condition) -> Condition:
+        return Condition(self.points.union(other.points).coalesce())
 
     def __sub__(self, other: Condition) -> Condition:
         return Condition(self.points.subtract(other.points).coalesce())
@@ -85,6 +100,48 @@ class Condition:
             points = points.set_dim_name(_PARAM, k, encode(name))
         return Condition(points)
 
+    def substitute(self, values: Mapping[str, Affine]) -> Condition:
+        """The condition with expressions in the place of symbols, which the expressions do not mention."""
+        present = self.names & values.keys()
+        if not present:
+            return self
+        if any(values[name].names & present for name in present):
+            raise ValueError("an expression mentions a symbol that it is to replace")
+        rows = [Constraint(Affine.symbol(name) - values[name], True) for name in sorted(present)]
+        return (self & Condition.of(Guard.of(*rows))).exists(present)
+
+    @property
+    def equalities(self) -> tuple[Affine, ...]:
+        """Expressions that are 0 at all points, as far as the affine hull tells."""
+        return equalities(self.points)
+
+    def interval(self, name: str) -> tuple[tuple[Condition, Affine, Affine], ...] | None:
+        """The least and greatest value of `name` as functions of the other symbols, piece by piece.
+
+        None where values in between are missing, or where there is no such function.
+        """
+        points = tuple_set(self.points, "", [name])
+        try:
+            lowest, highest = points.dim_min(0), points.dim_max(0)
+        except isl.Error:
+            return None
+        low: list[tuple[isl.Set, Affine]] = []
+        high: list[tuple[isl.Set, Affine]] = []
+        lowest.foreach_piece(lambda where, aff: low.append((where.params(), to_affine(aff))))
+        highest.foreach_piece(lambda where, aff: high.append((where.params(), to_affine(aff))))
+        found: list[tuple[Condition, Affine, Affine]] = []
+        symbol = Affine.symbol(name)
+        for below, least in low:
+            for above, greatest in high:
+                where = Condition(below.intersect(above))
+                if where.is_empty:
+                    continue
+                between = Guard.of(Constraint(symbol - least), Constraint(greatest - symbol))
+                if not (where & Condition.of(between)).implies(self):
+                    return None
+                found.append((where, least, greatest))
+        return tuple(found)
+
 
 class WeightedPoints:
     """A function from integer points to rationals that is constant on pieces; zero at first."""
@@ -117,6 +174,14 @@ class WeightedPoints:
     def weights(self) -> frozenset[Fraction]:
         """All weights other than 0 that some point has."""
         return frozenset(self.pieces)
+
+    @property
+    def support(self) -> Condition:
+        """The points of a weight other than 0."""
+        found = isl.Set("{ : 0 = 1 }")
+        for points in self.pieces.values():
+            found = found.union(points)
+        return Condition(found.coalesce())
 
     def where(self, weight: Fraction) -> Condition:
         """The points of a weight other than 0."""

@@ -28,8 +28,21 @@ from exalift.affine import (
 from exalift.base import DType
 from exalift.dialects import ArrayValue, ConstantValue, Dialect, IndexScalar, Node, Operation
 
-from .opaque import Registry, inverted
-from .sums import INDEX, Factor, Sum, Term, UndecidedError, Work, multiplied, number, restricted, scaled
+from .extrema import INFINITY, combination, combine, members
+from .functions import Values
+from .opaque import Registry
+from .sums import (
+    Factor,
+    Sum,
+    Term,
+    UndecidedError,
+    Work,
+    index_number,
+    multiplied,
+    number,
+    restricted,
+    scaled,
+)
 
 _DEEPEST = 100
 _MOST_STEPS = 20_000
@@ -65,6 +78,26 @@ def symbolic(name: str, shape: tuple[Affine, ...]) -> Stored:
     return Stored(shape, contents)
 
 
+ELEMENT = "%e"
+"""How the symbols for the indices of an element begin, in conditions on elements."""
+
+
+def chosen(first: Stored, second: Stored, elements: Condition) -> Stored:
+    """The first array where a condition on elements holds, and the second elsewhere."""
+
+    def contents(indices: tuple[Affine, ...], where: Condition) -> Sum:
+        at = {f"{ELEMENT}{k}": index for k, index in enumerate(indices)}
+        holds = elements.substitute(at)
+        inside, outside = where & holds, where - holds
+        found: Sum = ()
+        for array, part in ((first, inside), (second, outside)):
+            if not part.is_empty:
+                found += restricted(array.contents(indices, part), part)
+        return found
+
+    return Stored(first.shape, contents)
+
+
 Substitution = Mapping[str, Affine]
 
 
@@ -83,6 +116,9 @@ class Evaluator:
     _depth: int = 0
     _steps: int = 0
     _formulas: dict[Node, Formula] = field(default_factory=dict[Node, Formula])
+
+    def __post_init__(self) -> None:
+        self._values = Values(self.registry, self.work, self.everywhere)
 
     def stored(self, formula: Formula, arrays: Mapping[str, Stored]) -> Stored:
         """A formula as an array."""
@@ -153,7 +189,7 @@ class Evaluator:
             case Constant(value, dtype):
                 return self._constant(value, dtype, where)
             case IndexValue(index, dtype):
-                if not (dtype.is_float or (dtype.is_integer and dtype.is_signed and dtype.bits >= 32)):
+                if not (dtype.is_float or dtype.is_integer):
                     raise UndecidedError(f"an index as {dtype}")
                 return index_number(index.substitute(axes), where)
             case GuardValue(guard):
@@ -167,8 +203,9 @@ class Evaluator:
                     return arrays[name].contents(at, where)
                 there = where & bounds
                 return () if there.is_empty else restricted(arrays[name].contents(at, there), there)
-            case Cast():
-                return self._cast(expression, axes, where, arrays)
+            case Cast(operand, dtype):
+                value = self.value(operand, axes, where, arrays)
+                return self._values.cast(value, operand.dtype, dtype, where)
             case Reduce():
                 return self._reduce(expression, axes, where, arrays)
             case Apply():
@@ -181,25 +218,8 @@ class Evaluator:
             if math.isnan(value):
                 raise UndecidedError("a NaN")
             sign = 1 if value > 0 else -1
-            return (Term(Fraction(sign), where, (), (Factor("%infinity"),)),)
+            return (Term(Fraction(sign), where, (), (INFINITY,)),)
         return number(Fraction(value), where)
-
-    def _cast(self, cast: Cast, axes: Substitution, where: Condition, arrays: Mapping[str, Stored]) -> Sum:
-        before, after = cast.operand.dtype, cast.dtype
-        value = self.value(cast.operand, axes, where, arrays)
-        if before is after or before is DType.I1 or (before.is_float and after.is_float):
-            return value
-        index_like = before.is_integer and before.is_signed and before.bits >= 32
-        wide = after.is_float or (after.is_integer and after.is_signed and after.bits >= before.bits)
-        if index_like and wide and all(_only_indices(term) for term in value):
-            return value
-        return self.opaque(f"cast_{before}_{after}", (value,), where)
-
-    def opaque(
-        self, function: str, arguments: tuple[Sum, ...], where: Condition, commutes: bool = False
-    ) -> Sum:
-        factor = self.registry.value(function, arguments, where, commutes=commutes)
-        return (Term(Fraction(1), where, (), (factor,)),)
 
     def _reduce(
         self, reduce: Reduce, axes: Substitution, where: Condition, arrays: Mapping[str, Stored]
@@ -209,66 +229,19 @@ class Evaluator:
         ranges = axes_guard(reduce.axes, within) & reduce.guard.substitute(within)
         domain = Condition.of(ranges)
         there = where & domain
-        dtype = reduce.dtype
-        plain = reduce.function == "add" and dtype is not DType.I1
-        if there.is_empty and plain:
-            return ()
-        body = self.value(reduce.body, within, there, arrays)
-        if plain:
-            bound = tuple(fresh.values())
+        bound, dtype = tuple(fresh.values()), reduce.dtype
+        body = () if there.is_empty else self.value(reduce.body, within, there, arrays)
+        if reduce.function == "add" and dtype is not DType.I1:
             return tuple(Term(t.coefficient, t.where & domain, t.bound + bound, t.factors) for t in body)
-        factor = self.registry.value(
-            f"reduce_{reduce.function}_{_field(dtype)}", (body,), where, tuple(fresh.values()), domain
-        )
-        return (Term(Fraction(1), where, (), (factor,)),)
+        how = combination(reduce.function, dtype, self.everywhere)
+        found = () if there.is_empty else members(body, there, bound, self.registry)
+        return combine(how, restricted(found, domain), where, self.registry)
 
     def _apply(self, apply: Apply, axes: Substitution, where: Condition, arrays: Mapping[str, Stored]) -> Sum:
-        operands, function, dtype = apply.operands, apply.function, apply.dtype
-        if function == "select":
-            return self._select(operands, axes, where, arrays)
-        values = tuple(self.value(operand, axes, where, arrays) for operand in operands)
-        of = operands[0].dtype
-        if of is DType.I1:
-            return self._logic(function, values)
-        match function:
-            case "add":
-                return values[0] + values[1]
-            case "subtract":
-                return values[0] + scaled(values[1], -1)
-            case "negate":
-                return scaled(values[0], -1)
-            case "multiply":
-                return multiplied(values[0], values[1], self.work)
-            case "divide" if dtype.is_float:
-                return self._divided(values[0], values[1], where)
-            case _:
-                pass
-        if function.startswith("compare_"):
-            return self._compared(function[8:], values, of, where)
-        commutes = function in ("maximum", "minimum", "and", "or", "xor")
-        return self.opaque(f"{function}_{_field(of)}", values, where, commutes)
-
-    def _divided(self, above: Sum, below: Sum, where: Condition) -> Sum:
-        inverse = inverted(below, where, self.registry)
-        if isinstance(inverse, Factor):
-            inverse = Term(Fraction(1), where, (), (inverse,))
-        return multiplied(above, (inverse,), self.work)
-
-    def _logic(self, function: str, values: tuple[Sum, ...]) -> Sum:
-        """On truths, which are 0 and 1, logic is arithmetic."""
-        match function:
-            case "not":
-                return number(1, self.everywhere) + scaled(values[0], -1)
-            case "and" | "multiply" | "minimum":
-                return multiplied(values[0], values[1], self.work)
-            case "or" | "maximum":
-                both = multiplied(values[0], values[1], self.work)
-                return values[0] + values[1] + scaled(both, -1)
-            case "xor" | "compare_ne":
-                both = multiplied(values[0], values[1], self.work)
-                return values[0] + values[1] + scaled(both, -2)
-            case _:
-                raise UndecidedError(f"{function} of truths")
+        if apply.function == "select":
+            return self._select(apply.operands, axes, where, arrays)
+        values = tuple(self.value(operand, axes, where, arrays) for operand in apply.operands)
+        return self._values.apply(apply.function, values, apply.operands[0].dtype, where)
 
     def _select(
         self,
@@ -282,6 +255,9 @@ class Evaluator:
         if holds is None:
             yes = self.value(operands[1], axes, where, arrays)
             no = self.value(operands[2], axes, where, arrays)
+            extremum = self._values.chosen_extremum(chosen, yes, no, operands[1].dtype, where)
+            if extremum is not None:
+                return extremum
             return no + multiplied(chosen, yes + scaled(no, -1), self.work)
         fails = where - holds
         found: Sum = ()
@@ -290,62 +266,11 @@ class Evaluator:
                 found += restricted(self.value(operand, axes, part, arrays), part)
         return found
 
-    def _compared(self, direction: str, values: tuple[Sum, ...], of: DType, where: Condition) -> Sum:
-        if direction in ("gt", "le"):
-            # a > b is b < a; a <= b is not b < a.
-            values = values[::-1]
-        difference = values[0] + scaled(values[1], -1)
-        if of.is_integer and of.is_signed and of.bits >= 32:
-            affine = _as_affine(difference, where)
-            if affine is not None:
-                equal = direction in ("eq", "ne")
-                row = Constraint(affine, True) if equal else Constraint(-affine - 1)
-                holds = restricted(number(1, where), Condition.of(Guard.of(row)))
-                return holds if direction in ("lt", "gt", "eq") else number(1, where) + scaled(holds, -1)
-        if direction in ("eq", "ne"):
-            holds = self.opaque(f"equal_{_field(of)}", values, where, commutes=True)
-        else:
-            holds = self.opaque(f"less_{_field(of)}", values, where)
-        return holds if direction in ("lt", "gt", "eq") else number(1, where) + scaled(holds, -1)
-
-
-def _field(dtype: DType) -> str:
-    """Floating-point numbers of all widths are reals; integers differ by width and sign."""
-    return "real" if dtype.is_float else str(dtype)
-
 
 def axes_guard(axes: tuple[Axis, ...], names: Substitution) -> Guard:
     """That every axis is in its range."""
     at = tuple(names[axis.name] for axis in axes)
     return inside(at, tuple(axis.extent.substitute(names) for axis in axes))
-
-
-def index_number(index: Affine, where: Condition) -> Sum:
-    """An affine expression as a number: a combination of elements of `INDEX`."""
-    found: list[Term] = list(number(index.constant, where))
-    for atom, coefficient in index.terms:
-        symbol = Affine(((atom, 1),))
-        found.append(Term(Fraction(coefficient), where, (), (Factor(INDEX, (symbol,)),)))
-    return tuple(found)
-
-
-def _only_indices(term: Term) -> bool:
-    return (
-        not term.bound
-        and all(f.name == INDEX and f.power == 1 for f in term.factors)
-        and (term.coefficient.denominator == 1 and len(term.factors) <= 1)
-    )
-
-
-def _as_affine(value: Sum, where: Condition) -> Affine | None:
-    """The value as an affine expression, if it is one at all points."""
-    result = Affine()
-    for term in value:
-        if not _only_indices(term) or not where.implies(term.where):
-            return None
-        part = term.factors[0].indices[0] if term.factors else Affine.of(1)
-        result = result + part * int(term.coefficient)
-    return result
 
 
 def truth(value: Sum, where: Condition) -> Condition | None:

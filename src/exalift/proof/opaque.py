@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import permutations
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import islice, permutations
 
 from exalift.affine import Affine, Condition
 
-from .sums import Factor, Sum, Term, UndecidedError, Work, difference_is_zero, renamed
+from .sums import (
+    Factor,
+    Sum,
+    Term,
+    UndecidedError,
+    Work,
+    difference_is_zero,
+    renamed,
+    same_values,
+    substituted,
+)
+from .unify import correspondences
 
-_MOST_AXES = 3
-_MOST_ORDERS = 24
+_MOST_CELLS = 12
+_MOST_TRIES = 24
+
+Interval = tuple[int, int]
+"""The least and the greatest integer that a value may be."""
+
+
+class Reading(Enum):
+    """What the terms of an argument stand for."""
+
+    SUM = "their sum"
+    SET = "a set of values"
+    BAG = "values with their multiplicities"
 
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """`function(arguments)` at the axes `%p0`, `%p1`, ...: defined at all integers by its arguments.
-
-    A reduction has further axes, `%r0`, ...: its value is that of the family of `arguments[0]` over the
-    points where `domain` holds, in no order.
-    """
+    """`function(arguments)` at the axes `%p0`, `%p1`, ...: defined at all integers by its arguments."""
 
     name: str
-    function: str
     axes: int
     arguments: tuple[Sum, ...]
-    reduced: int = 0
-    domain: Condition | None = None
+    within: Interval | None = None
+
+    def at(self, indices: tuple[Affine, ...], work: Work) -> tuple[Sum, ...]:
+        """The arguments at some indices, with bound axes of their own."""
+        values = dict(zip((f"%p{k}" for k in range(self.axes)), indices, strict=True))
+        return tuple(_with_own_axes(substituted(argument, values), work) for argument in self.arguments)
 
 
 class Registry:
@@ -36,86 +58,145 @@ class Registry:
     def __init__(self, work: Work, symbols: Iterable[str]) -> None:
         self.work = work
         self.symbols = frozenset(symbols)
-        self.known: dict[tuple[str, int, int, int], list[Opaque]] = {}
+        self.known: dict[tuple[str, int], list[Opaque]] = {}
+        self.by_name: dict[str, tuple[str, Opaque]] = {}
+
+    def arguments(self, factor: Factor, function: str) -> tuple[Sum, ...] | None:
+        """The arguments at its indices, where a factor is an opaque value of the function."""
+        found = self.by_name.get(factor.name)
+        if found is None or found[0] != function or factor.power != 1:
+            return None
+        return found[1].at(factor.indices, self.work)
+
+    def within(self, factor: Factor) -> Interval | None:
+        """What is known of the values of a factor."""
+        found = self.by_name.get(factor.name)
+        return None if found is None or factor.power != 1 else found[1].within
 
     def value(
         self,
         function: str,
-        arguments: tuple[Sum, ...],
+        alternatives: Sequence[tuple[Sum, ...]],
         where: Condition,
-        reduced: tuple[str, ...] = (),
-        domain: Condition | None = None,
-        commutes: bool = False,
+        within: Interval | None = None,
+        reading: Reading = Reading.SUM,
     ) -> Factor:
-        """The atom of a function of values that are given at the points of `where`.
+        """The atom of a function of arguments that are given at the points of `where`.
 
-        Two are one atom where their arguments are proved equal at all these points. `reduced` are the
-        axes of a reduction, and `domain` is where they run.
+        `alternatives` are arguments of which any gives the same value. Two values are one atom where
+        their arguments are proved equal at all these points.
         """
         self.work.check()
-        inner = where & domain if domain is not None else where
-        simple = tuple(_simplified(argument, inner) for argument in arguments)
-        region = domain.given(where) if domain is not None else None
-        free = {name for argument in simple for term in argument for name in term.free}
-        if region is not None:
-            free |= region.names
-        axes = sorted(free - self.symbols - set(reduced))
-        known = self.known.setdefault((function, len(axes), len(simple), len(reduced)), [])
-        orders = list(permutations(axes)) if len(axes) <= _MOST_AXES else [tuple(axes)]
-        inner_orders = (
-            list(permutations(range(len(reduced))))
-            if len(reduced) <= _MOST_AXES
-            else [tuple(range(len(reduced)))]
-        )
-        swaps = [simple, simple[::-1]] if commutes and len(simple) == 2 else [simple]
+        told = determined(where, where.names - self.symbols)
+        here = where.exists(told)
+        choices = [
+            tuple(_simplified(substituted(argument, told), here) for argument in arguments)
+            for arguments in alternatives
+        ]
+        known = self.known.setdefault((function, len(choices[0])), [])
         for candidate in known:
-            for order in orders:
-                for inner_order in inner_orders:
-                    new = _Renaming(order, [reduced[k] for k in inner_order])
-                    for swap in swaps:
-                        if self._same(candidate, swap, region, where, new):
-                            return Factor(candidate.name, tuple(map(Affine.symbol, order)))
-        name = f"%{function}#{sum(map(len, self.known.values()))}"
-        naming = _Renaming(tuple(axes), list(reduced))
-        stored = tuple(renamed(argument, naming.names) for argument in simple)
-        kept = region.rename(naming.names) if region is not None else None
-        known.append(Opaque(name, function, len(axes), stored, len(reduced), kept))
-        return Factor(name, tuple(map(Affine.symbol, axes)))
+            for arguments in choices:
+                at = self._agreement(candidate, arguments, here, reading)
+                if at is not None:
+                    return Factor(candidate.name, at)
+        first = choices[0]
+        axes = sorted({name for argument in first for term in argument for name in term.free} - self.symbols)
+        names = {axis: f"%p{k}" for k, axis in enumerate(axes)}
+        stored = tuple(renamed(argument, names) for argument in first)
+        opaque = Opaque(f"%{function}#{len(self.by_name)}", len(axes), stored, within)
+        known.append(opaque)
+        self.by_name[opaque.name] = (function, opaque)
+        return Factor(opaque.name, tuple(map(Affine.symbol, axes)))
 
-    def _same(
-        self,
-        known: Opaque,
-        arguments: tuple[Sum, ...],
-        region: Condition | None,
-        where: Condition,
-        new: _Renaming,
-    ) -> bool:
-        here = where.exists(where.names - self.symbols - set(new.axes)).rename(new.outer)
-        if region is not None and known.domain is not None:
-            moved = region.rename(new.names)
-            if not (moved & here).equals(known.domain & here):
-                return False
-            here = here & moved
-        return all(
-            difference_is_zero(mine, renamed(theirs, new.names), here, self.work)
-            for mine, theirs in zip(known.arguments, arguments, strict=True)
-        )
+    def _agreement(
+        self, known: Opaque, arguments: tuple[Sum, ...], where: Condition, reading: Reading
+    ) -> tuple[Affine, ...] | None:
+        """Indices at which a known value has these arguments at all points of `where`."""
+        names = [f"%p{k}" for k in range(known.axes)]
+        free = {n for argument in arguments for term in argument for n in term.free} - self.symbols
+        for values in islice(self._tries(known, arguments, names, sorted(free)), _MOST_TRIES):
+            at = tuple(values[name] for name in names)
+            if all(
+                self._same(mine, theirs, where, reading)
+                for mine, theirs in zip(known.at(at, self.work), arguments, strict=True)
+            ):
+                return at
+        return None
+
+    def _same(self, left: Sum, right: Sum, where: Condition, reading: Reading) -> bool:
+        if reading is Reading.SUM:
+            return difference_is_zero(left, right, where, self.work)
+        return same_values(left, right, where, self.work, counted=reading is Reading.BAG)
+
+    def _tries(
+        self, known: Opaque, arguments: tuple[Sum, ...], names: list[str], free: list[str]
+    ) -> Iterator[dict[str, Affine]]:
+        """Values of the axes of a known value that may give these arguments; no promise that they do."""
+        for values in correspondences(known.arguments, arguments, names):
+            missing = [name for name in names if name not in values]
+            if not missing:
+                yield values
+                continue
+            used = {name for value in values.values() for name in value.names}
+            unused = [name for name in free if name not in used]
+            for order in permutations(unused, len(missing)):
+                yield {**values, **dict(zip(missing, map(Affine.symbol, order), strict=True))}
 
 
-class _Renaming:
-    def __init__(self, axes: tuple[str, ...], reduced: list[str]) -> None:
-        self.axes = axes
-        self.outer = {name: f"%p{k}" for k, name in enumerate(axes)}
-        self.names = {**self.outer, **{name: f"%r{k}" for k, name in enumerate(reduced)}}
+def determined(where: Condition, names: Iterable[str]) -> dict[str, Affine]:
+    """Those of the names that the other symbols determine by an equality, as expressions in those."""
+    names = frozenset(names)
+    told: dict[str, Affine] = {}
+    for zero in where.equalities:
+        zero = zero.substitute(told)
+        for name in sorted(zero.names & names):
+            coefficient = zero.coefficient(name)
+            rest = zero - Affine.symbol(name) * coefficient
+            if abs(coefficient) == 1 and name not in rest.names:
+                value = rest * -coefficient
+                told = {known: old.substitute({name: value}) for known, old in told.items()}
+                told[name] = value
+                break
+    return told
+
+
+def _with_own_axes(value: Sum, work: Work) -> Sum:
+    """Bound axes with fresh names, so that a value may be used twice."""
+    found: list[Term] = []
+    for term in value:
+        if term.bound:
+            names = {name: work.fresh() for name in term.bound}
+            (moved,) = renamed((replace(term, bound=()),), names)
+            term = replace(moved, bound=tuple(names.values()))
+        found.append(term)
+    return tuple(found)
 
 
 def _simplified(value: Sum, where: Condition) -> Sum:
     """The value with conditions that hold throughout `where` left out; the same at all points of `where`."""
     found: list[Term] = []
     for term in value:
-        outside = Term(term.coefficient, term.where.given(where), term.bound, term.factors)
-        found.append(outside)
+        if (term.where & where).is_empty:
+            continue
+        found.append(Term(term.coefficient, term.where.given(where), term.bound, term.factors))
     return tuple(found)
+
+
+def cells(values: Iterable[Sum], where: Condition) -> list[Condition]:
+    """A partition of `where` into parts on which the same terms are there, or `where` where it is too fine."""
+    found = [where]
+    for value in values:
+        for term in value:
+            condition = term.where.exists(term.bound)
+            split: list[Condition] = []
+            for cell in found:
+                inside = cell & condition
+                outside = cell - condition
+                split += [part for part in (inside, outside) if not part.is_empty]
+            if len(split) > _MOST_CELLS:
+                return [where]
+            found = split
+    return found
 
 
 def inverted(value: Sum, where: Condition, registry: Registry) -> Factor | Term:
@@ -128,4 +209,4 @@ def inverted(value: Sum, where: Condition, registry: Registry) -> Factor | Term:
         return Term(1 / term.coefficient, where, (), factors)
     if not value:
         raise UndecidedError("a division by zero")
-    return registry.value("inverse", (value,), where)
+    return registry.value("inverse", [(value,)], where)
