@@ -14,8 +14,8 @@ from exalift.affine import Condition
 from exalift.base import DType
 
 from .index_values import type_range
-from .opaque import Interval, Reading, Registry, cells, determined
-from .sums import Factor, Sum, Term, UndecidedError, restricted, scaled, substituted
+from .opaque import Interval, Reading, Registry, cells, without_told_axes
+from .sums import Factor, Sum, Term, UndecidedError, restricted, scaled
 
 INFINITY = Factor("%infinity")
 
@@ -74,7 +74,7 @@ def members(value: Sum, where: Condition, bound: tuple[str, ...], registry: Regi
     """The values of a family over `bound`, one term each; `value` is given at the points of `where`."""
     found: list[Term] = []
     for cell in cells([value], where):
-        here = [term for term in value if not (term.where & cell).is_empty]
+        here = [without_told_axes(term) for term in restricted(value, cell)]
         plain = all(not term.bound and cell.implies(term.where) for term in here)
         if not here:
             found.append(Term(Fraction(0), cell, bound))
@@ -102,7 +102,7 @@ def combine(
         if not there:
             found.append(replace(how.identity, where=cell))
             continue
-        single = _single(there, cell, registry)
+        single = _single(there, cell)
         if single is not None:
             found.append(single)
             continue
@@ -138,13 +138,9 @@ def _without_identity(how: Combination, values: Sum) -> Sum:
     )
 
 
-def _single(there: list[Term], cell: Condition, registry: Registry) -> Term | None:
+def _single(there: list[Term], cell: Condition) -> Term | None:
     """The only value, where there is one and its axes are told."""
     if len(there) != 1:
         return None
-    term = there[0]
-    told = {name: value for name, value in determined(term.where, term.bound).items() if name in term.bound}
-    if len(told) < len(term.bound) or any(value.names & set(term.bound) for value in told.values()):
-        return None
-    (moved,) = substituted((replace(term, bound=()),), told)
-    return replace(moved, where=cell) if cell.implies(moved.where) else None
+    term = without_told_axes(there[0])
+    return replace(term, where=cell) if not term.bound and cell.implies(term.where) else None

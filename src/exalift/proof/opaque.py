@@ -178,8 +178,22 @@ def _simplified(value: Sum, where: Condition) -> Sum:
     for term in value:
         if (term.where & where).is_empty:
             continue
+        term = without_told_axes(replace(term, where=term.where & where))
         found.append(Term(term.coefficient, term.where.given(where), term.bound, term.factors))
     return tuple(found)
+
+
+def without_told_axes(term: Term) -> Term:
+    """The same term without bound axes that an equality in its condition determines."""
+    if not term.bound:
+        return term
+    own = frozenset(term.bound)
+    told = {name: value for name, value in determined(term.where, own).items() if not value.names & own}
+    if not told:
+        return term
+    bound = tuple(name for name in term.bound if name not in told)
+    (moved,) = substituted((replace(term, bound=bound),), told)
+    return moved
 
 
 def cells(values: Iterable[Sum], where: Condition) -> list[Condition]:
