@@ -89,7 +89,7 @@ class Condition:
 
     def rename(self, mapping: Mapping[str, str]) -> Condition:
         """Symbols renamed, all at once. New names must not be symbols that stay."""
-        points = self.points
+        points = exists(self.points, set(parameter_names(self.points)) - self.names)
         found = [(k, mapping[n]) for k, n in enumerate(parameter_names(points)) if n in mapping]
         staying = {n for n in parameter_names(points) if n not in mapping}
         if staying & {name for _, name in found} or len({name for _, name in found}) < len(found):
