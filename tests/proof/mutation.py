@@ -56,7 +56,7 @@ def sizes_to_run(source: Program) -> list[dict[str, int]]:
         space.lowest,
         tuple(low + 1 for low in space.lowest),
     ]
-    wanted += [space.lowest[:k] + (6,) + space.lowest[k + 1 :] for k in range(count)]
+    wanted += [(*space.lowest[:k], 6, *space.lowest[k + 1 :]) for k in range(count)]
     near = [space.near(tuple(max(v) for v in zip(w, space.lowest, strict=True))) for w in wanted]
     return [space.named(values) for values in dict.fromkeys(v for v in near if v is not None)]
 
@@ -148,5 +148,3 @@ def check(source, lifted, dialect, *, most: int, seed: int = 0, budget_s: float 
             counts.same_proved += proved
             counts.same_unknown += not proved
     return counts
-
-

@@ -6,7 +6,7 @@ same: the agreement. Elements in it are one symbol on both sides, all others are
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exalift.affine import (

@@ -52,9 +52,7 @@ def combination(function: str, dtype: DType, everywhere: Condition) -> Combinati
             return Combination(f"product_{kind}", Reading.BAG, constant(1))
         case "maximum" | "minimum" if dtype.is_float:
             # The least is the greatest of the negated values, negated.
-            return Combination(
-                "maximum_real", Reading.SET, constant(-1, (INFINITY,)), function == "minimum"
-            )
+            return Combination("maximum_real", Reading.SET, constant(-1, (INFINITY,)), function == "minimum")
         case "maximum":
             return Combination(f"maximum_{kind}", Reading.SET, constant(type_range(dtype)[0]))
         case "minimum":
@@ -133,9 +131,7 @@ def _flattened(how: Combination, values: Sum, registry: Registry) -> Sum:
 
 def _without_identity(how: Combination, values: Sum) -> Sum:
     neutral = how.identity
-    return tuple(
-        t for t in values if (t.coefficient, t.factors) != (neutral.coefficient, neutral.factors)
-    )
+    return tuple(t for t in values if (t.coefficient, t.factors) != (neutral.coefficient, neutral.factors))
 
 
 def _single(there: list[Term], cell: Condition) -> Term | None:

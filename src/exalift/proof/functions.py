@@ -50,7 +50,7 @@ class Values:
     def opaque(
         self, function: str, arguments: tuple[Sum, ...], where: Condition, within: Interval | None = None
     ) -> Sum:
-        """A function of which nothing is known here, on each part of `where` where its arguments are uniform."""
+        """A function without laws of its own, on each part of `where` on which its arguments are uniform."""
         return self._any_of(function, [arguments], where, within)
 
     def _any_of(
@@ -322,11 +322,9 @@ def _check_infinity(function: str, values: tuple[Sum, ...]) -> None:
 
 def _half(known: Interval, of: DType) -> bool:
     """Whether the values are below the sign bit."""
-    return 0 <= known[0] and known[1] < 1 << (of.bits - 1)
+    return known[0] >= 0 and known[1] < 1 << (of.bits - 1)
 
 
 def _field(dtype: DType) -> str:
     """Floating-point numbers of all widths are reals; integers differ by width and sign."""
     return "real" if dtype.is_float else str(dtype)
-
-

@@ -8,7 +8,6 @@ value are seen to fit.
 
 from __future__ import annotations
 
-
 from exalift.affine import Affine, Condition, Constraint, Guard
 from exalift.base import DType
 
@@ -130,5 +129,3 @@ def _factor_range(factor: Factor, registry: Registry) -> Interval | None:
     if factor.name.startswith(TRUTH) and factor.power == 1:
         return 0, 1
     return registry.within(factor)
-
-

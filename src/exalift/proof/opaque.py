@@ -197,7 +197,7 @@ def without_told_axes(term: Term) -> Term:
 
 
 def cells(values: Iterable[Sum], where: Condition) -> list[Condition]:
-    """A partition of `where` into parts on which the same terms are there, or `where` where it is too fine."""
+    """A partition of `where` into parts on which the same terms are there; one part if there are too many."""
     found = [where]
     for value in values:
         for term in value:
