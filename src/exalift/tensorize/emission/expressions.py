@@ -73,16 +73,26 @@ def emit_expression(writer: Writer, expression: Expression, lanes: int, load: Ca
     Raises UsageError for a function that has no emission.
     """
 
+    # What was rounded, by the name of the rounded value: a conversion that rounds needs no rounding before.
+    unrounded: dict[str, str] = {}
+
     def combine(node: Expression, below: tuple[str, ...]) -> str:
         match node:
             case Constant(value, dtype):
                 return constant_text(value, dtype, lanes)
             case Load():
                 return load(node)
+            case Cast(operand, DType.I32) if operand.dtype is DType.F32 and below[0] in unrounded:
+                old, new = vector_type(DType.F32, lanes), vector_type(DType.I32, lanes)
+                name = f"llvm.lrint.{overload(DType.I32, lanes)}.{overload(DType.F32, lanes)}"
+                return writer.value(f"call {new} @{name}({old} {unrounded[below[0]]})")
             case Cast(operand, dtype):
                 return emit_cast(writer, below[0], operand.dtype, dtype, lanes)
             case Apply(function, operands, _):
-                return _apply(writer, function, below, operands[-1].dtype, lanes)
+                value = _apply(writer, function, below, operands[-1].dtype, lanes)
+                if function == "round_nearest_even":
+                    unrounded[value] = below[0]
+                return value
             case Reduce() | IndexValue() | GuardValue():
                 raise UsageError(f"{type(node).__name__} has no place after a tensorized sum")
             case _:

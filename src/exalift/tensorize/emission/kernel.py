@@ -222,8 +222,9 @@ class _Nest:
                     self.extra[position], loops.extra[position], access.dtype.bytes, batch, row, column
                 )
                 extra += f", ptr {at}"
+        tile = shape.name(self.name)
         writer.line(
-            f"call void {shape.name(self.name)}(ptr {lhs}, ptr {rhs}, ptr {header}, i64 {steps}, i1 {is_first}, "
+            f"call void {tile}(ptr {lhs}, ptr {rhs}, ptr {header}, i64 {steps}, i1 {is_first}, "
             f"i1 {is_last}, ptr {out}, ptr {self.scratch}{extra})"
         )
 

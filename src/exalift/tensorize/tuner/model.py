@@ -15,13 +15,16 @@ class Machine:
     """What the model knows of a CPU: bytes of the caches of one core, and rates a cycle.
 
     issue: instructions of the tensorized kind begun a cycle; None: as the description says.
-    loads: vector loads a cycle. copy_bytes: bytes a cycle that packing moves.
+    loads: vector loads a cycle. line: cycles that a line of the left block costs beyond its loads, since each
+    of a tile's rows comes from the second cache as a stream of its own. copy_bytes: bytes a cycle that
+    packing moves.
     """
 
     l1_bytes: int = 32 << 10
     l2_bytes: int = 1 << 20
     issue: float | None = None
     loads: float = 2.0
+    line: float = 1.5
     copy_bytes: float = 12.0
 
 
@@ -74,7 +77,7 @@ def _plan(
     tile_rows = rows * m
     block_k = _block_k(contraction, instruction, columns, machine)
     width = min(block_k, round_up(loops.k.extent, k)) * contraction.lhs.dtype.bytes
-    most = max(1, machine.l2_bytes * 2 // 5 // max(1, width) // tile_rows)
+    most = max(1, machine.l2_bytes // max(1, width) // tile_rows)
     panels = -(-loops.m.extent // tile_rows)
     blocks = -(-panels // most)
     splits = 1
@@ -103,11 +106,11 @@ def _block_k(contraction: Contraction, instruction: Instruction, columns: int, m
     _, n, k = instruction.extents
     total = round_up(loops.k.extent, k)
     size = contraction.rhs.dtype.bytes
-    whole = total * columns * n * size <= machine.l2_bytes // 6
+    whole = total * columns * n * size <= machine.l2_bytes // 3
     if whole or contraction.out.dtype is not contraction.accumulator:
         return total
     step = max(k, LINE // contraction.lhs.dtype.bytes)
-    most = machine.l1_bytes * 9 // 8 // (columns * n * size)
+    most = machine.l2_bytes // 4 // (columns * n * size)
     if loops.lhs_run < loops.k.extent:
         if loops.lhs_run % step:
             return total
@@ -132,9 +135,12 @@ def estimate(plan: Plan, threads: int, machine: Machine) -> Estimate:
             issue = rows * columns / rate
             latency = instruction.rate.latency if instruction.moves is None else 0.0
             loads = (rows + columns) / machine.loads
+            lines = rows * instruction.extents[0] * k * contraction.lhs.dtype.bytes / LINE
             # Storing a tile and starting the next: a call, the accumulators out and in.
             around = 20 + 2 * rows * columns * plan.blocks_k
-            cycles += count_m * count_n * (steps * max(issue, latency, loads) + around)
+            cycles += (
+                count_m * count_n * (steps * (max(issue, latency, loads) + lines * machine.line) + around)
+            )
     batch = loops.batch.extent
     share = max(1, -(-plan.units // threads)) / plan.units
     packed = loops.m.extent * plan.padded_k * contraction.lhs.dtype.bytes * schedule.splits

@@ -1,0 +1,76 @@
+"""Matrix products side by side with oneDNN, XLA and NumPy, on random data.
+
+    python benchmarks/tensorize/gemm.py [--quick] [--json OUT] [--dtypes u8s8] [--sizes 512] [--threads 1,2]
+
+The right operand is packed once (by us and by oneDNN); packing of the left one is counted. Peers take
+turns run by run, and medians are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+import measuring
+
+DTYPES = ("u8s8", "s8s8", "bf16", "f32", "f64")
+SIZES = ("512", "1024", "2048", "4096", "1000x1200x1100")
+QUICK = ("512", "1024", "1000x1200x1100")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, short runs")
+    parser.add_argument("--json", metavar="OUT", help="write the rows here")
+    parser.add_argument("--dtypes", default=",".join(DTYPES))
+    parser.add_argument("--sizes", help="MxNxK or one number, separated by commas")
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--seconds", type=float, help="for each comparison")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--tune", action="store_true", help="measure the best few plans first")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        _child(options)
+        return
+    words = [word for word in sys.argv[1:] if word != "--child"]
+    rows: list[dict[str, object]] = []
+    for threads in map(int, options.threads.split(",")):
+        rows += measuring.in_child(__file__, _without(words, "--threads", "--json"), threads)
+    measuring.write(rows, options.json)
+
+
+def _without(words: list[str], *names: str) -> list[str]:
+    """Arguments without some options and their values."""
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in names:
+            skip = True
+        elif word.split("=")[0] not in names:
+            kept.append(word)
+    return kept
+
+
+def _child(options: argparse.Namespace) -> None:
+    threads = int(options.threads)
+    measuring.pin(threads)
+    import peers  # after pinning: libraries count cores when they load
+
+    sizes = (options.sizes or ",".join(QUICK if options.quick else SIZES)).split(",")
+    seconds = options.seconds or (1.0 if options.quick else 6.0)
+    for dtype in options.dtypes.split(","):
+        for size in sizes:
+            m, n, k = map(int, size.split("x")) if "x" in size else (int(size),) * 3
+            for one in peers.gemm(dtype, (m, n, k), threads, seconds, options.clock, options.tune):
+                measuring.show(one)
+                print(json.dumps(one), flush=True)
+
+
+if __name__ == "__main__":
+    main()
