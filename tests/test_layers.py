@@ -25,7 +25,6 @@ WRAPPERS = {
     "z3": ("proof",),
     "jax": ("devices", "dialects/stablehlo"),
     "jaxlib": ("capsule", "devices", "dialects/stablehlo"),
-    "llvmlite": ("tensorize", "native"),
     "ml_dtypes": ("dialects/stablehlo", "runtime"),
     "cryptography": ("capsule",),
     "msgpack": ("runtime",),

@@ -18,9 +18,9 @@ from exalift.tensorize import (
     Epilogue,
     Kernel,
     compile_kernel,
-    host_cpu,
     matrix_product,
     plan_for,
+    usable_features,
 )
 
 KINDS = {
@@ -52,7 +52,7 @@ def requantise(scale: float) -> Epilogue:
 
 def kernel_for(contraction: Contraction, threads: int, tune: bool) -> Kernel:
     del tune
-    return compile_kernel(plan_for(contraction, host_cpu().features, threads))
+    return compile_kernel(plan_for(contraction, usable_features(), threads))
 
 
 def gemm(
@@ -76,7 +76,7 @@ def gemm(
         packed = kernel.pack(rhs, threads)
         out = np.zeros((m, n), ours.out.dtype.numpy_name)
         theirs = np.zeros_like(out)
-        runs = {"ours": lambda k=kernel, p=packed, o=out: k.run(lhs, p, o, threads=threads)}
+        runs = {"ours": kernel.bind(lhs, packed, out, threads=threads)}
         if peer == "oneDNN":
             runs[peer] = onednn.OneDnn(threads).matmul(
                 lhs, rhs, theirs, scale if contraction.accumulator.is_integer else None

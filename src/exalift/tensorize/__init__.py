@@ -1,9 +1,9 @@
-"""Tensorized instructions, described once: inspector, rewriter, tuner, emission (UNIT's steps), and a JIT."""
+"""Tensorized instructions, described once: inspector, rewriter, tuner, emission (UNIT's steps)."""
 
+from .calling import Kernel, compile_kernel, usable_features
 from .contraction import SUM, Access, Contraction, Dimension, Epilogue, Role, matrix_product
 from .emission import Emitted, emit_kernel
 from .instructions import INSTRUCTIONS, Instruction
-from .jit import Cpu, Kernel, compile_kernel, compile_module, host_cpu
 from .rewriter import Plan, Schedule
 from .tuner import plan_for
 
@@ -12,7 +12,6 @@ __all__ = [
     "SUM",
     "Access",
     "Contraction",
-    "Cpu",
     "Dimension",
     "Emitted",
     "Epilogue",
@@ -22,9 +21,8 @@ __all__ = [
     "Role",
     "Schedule",
     "compile_kernel",
-    "compile_module",
     "emit_kernel",
-    "host_cpu",
     "matrix_product",
     "plan_for",
+    "usable_features",
 ]

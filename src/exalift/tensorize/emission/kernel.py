@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exalift.affine import Affine
+from exalift.llvm import host_target, waiting_text
 
 from ..rewriter.plan import Plan
 from .ir_writer import Index, Writer
@@ -30,13 +31,17 @@ class Emitted:
     """A module's text, the names of its phases, and what memory they need.
 
     pad: copies operands into margins (the empty string where nothing is padded). pack: packs the right
-    operand; needs running once where that is constant. run: the rest.
+    operand; needs running once where that is constant. run: the rest. entry, pack_entry: the same for a
+    team of threads (`llvm.threads`): `entry` is everything but packing (that too, where the right operand
+    has margins); its arguments are an array of the six addresses.
     """
 
     text: str
     pad: str
     pack: str
     run: str
+    entry: str
+    pack_entry: str
     packed_bytes: int
     plan: Plan
 
@@ -53,12 +58,31 @@ def emit_kernel(plan: Plan, name: str) -> Emitted:
         functions.append(_pad_function(plan, pad))
     functions.append(_pack_function(plan, f"{name}.pack"))
     functions.append(_run_function(plan, name))
+    phases = [pad, f"{name}.pack"] if loops.padded_rhs else [pad]
+    entries = (f"{name}.entry", f"{name}.pack.entry")
+    functions.append(_entry(entries[0], [*filter(None, phases), name]))
+    functions.append(_entry(entries[1], [] if loops.padded_rhs else [f"{name}.pack"]))
     width = 512 if "avx512f" in plan.instruction.features or plan.instruction.moves else 256
     attributes = (
         f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}'
     )
-    text = "\n\n".join([*plan.instruction.declarations, *functions, attributes, ""])
-    return Emitted(text, pad, f"{name}.pack", name, plan.packed_bytes, plan)
+    text = "\n\n".join(
+        [*plan.instruction.declarations, waiting_text(host_target().triple), *functions, attributes, ""]
+    )
+    return Emitted(text, pad, f"{name}.pack", name, *entries, plan.packed_bytes, plan)
+
+
+def _entry(name: str, phases: list[str]) -> str:
+    """Phases one after the other, with all threads meeting in between."""
+    writer = Writer()
+    places = [writer.address("%arguments", 8 * position) for position in range(6)]
+    values = ", ".join(f"ptr {writer.value(f'load ptr, ptr {place}, align 8')}" for place in places)
+    for position, phase in enumerate(phases):
+        if position:
+            writer.line("call void @exalift_barrier(ptr %barrier, i64 %parts)")
+        writer.line(f'call void @"{phase}"({values}, i64 %part, i64 %parts)')
+    writer.line("ret void")
+    return writer.text(f'define void @"{name}"(i64 %part, i64 %parts, ptr %arguments, ptr %barrier) #0')
 
 
 def tile_shapes(plan: Plan) -> tuple[TileShape, ...]:
