@@ -1,0 +1,6 @@
+"""Lifted programs compiled for the processor at hand: loops from formulas, fused, in place, in threads."""
+
+from .device import NativeDevice
+from .executable import NativeExecutable
+
+__all__ = ["NativeDevice", "NativeExecutable"]

@@ -1,0 +1,81 @@
+"""From a lifted program at given sizes to a procedure of loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from exalift.affine import Constraint
+from exalift.base import UsageError, VerificationError
+from exalift.dialects import Dialect, Step, TensorLoop, TensorProgram, Update
+
+from .fusing import Fuser
+from .hazards import Hazards
+from .masks import Masks
+from .program import Assignment, Block, Buffer, Item, Procedure, Sequential
+from .terms import Pool
+
+
+def build(program: TensorProgram, sizes: Mapping[str, int], dialect: Dialect) -> tuple[Procedure, Pool]:
+    """The procedure of a program at `sizes`, and the pool that its terms belong to.
+
+    Raises UsageError for a size that is missing or an op that the dialect does not define or has no
+    formula for, VerificationError for a program that breaks its own rules.
+    """
+    missing = [name for name in program.sizes if name not in sizes]
+    if missing:
+        raise UsageError(f"{program.name}: no value for the size {', '.join(missing)}")
+    known = {name: int(sizes[name]) for name in program.sizes}
+    pool, buffers = Pool(), dict[str, Buffer]()
+    fuser = Fuser(dialect, known, pool, buffers)
+    for declared in (*program.arguments, *program.locals):
+        buffers[declared.name] = Buffer(declared.name, fuser.shape(declared.type), declared.type.dtype)
+    body = _Builder(program, fuser).items(program.body, ())
+    procedure = Procedure(
+        program.name,
+        buffers,
+        tuple(argument.name for argument in program.arguments),
+        tuple((result.name, result.array) for result in program.results),
+        frozenset(fuser.temporaries),
+        body,
+    )
+    return procedure, pool
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    program: TensorProgram
+    fuser: Fuser
+
+    def items(self, steps: Sequence[Step], context: tuple[Constraint, ...]) -> tuple[Item, ...]:
+        found: list[Item] = []
+        for step in steps:
+            match step:
+                case Update():
+                    found += self._update(step, context)
+                case TensorLoop(iv, lower, upper, body, reason):
+                    fixed = (tuple(self.fuser.fixed(b) for b in bounds) for bounds in (lower, upper))
+                    loop = Sequential(iv, *fixed, (), reason)
+                    # Loops nest as deep as the source's own do, so this recursion is short.
+                    found.append(replace(loop, body=self.items(body, (*context, *loop.constraints))))
+                case _:
+                    assert_never(step)
+        return tuple(found)
+
+    def _update(self, update: Update, context: tuple[Constraint, ...]) -> list[Block]:
+        fuser = self.fuser
+        buffer = fuser.buffers.get(update.array)
+        if buffer is None:
+            raise VerificationError(f"{update.array} is neither an argument nor a local")
+        if fuser.shape(update.value.type) != buffer.shape or update.value.type.dtype is not buffer.dtype:
+            raise VerificationError(f"{update.array} is given a value of type {update.value.type}")
+        blocks: list[Block] = []
+        for assignment in fuser.assignments(update.array, update.value, context, update.lines):
+            blocks += self._safe(assignment, context)
+        return blocks
+
+    def _safe(self, assignment: Assignment, context: tuple[Constraint, ...]) -> tuple[Block, ...]:
+        fuser = self.fuser
+        pieces = Masks(fuser.pool, context).pieces(assignment)
+        return Hazards(fuser.pool, fuser.buffers, fuser.temporaries, context).blocks(pieces)

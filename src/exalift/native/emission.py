@@ -1,0 +1,167 @@
+"""A procedure as the text of an LLVM module: one function that all threads of a team run together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from exalift.affine import Constraint
+from exalift.base import DType
+from exalift.llvm import Code, Target, waiting_text
+
+from .arithmetic import Arithmetic
+from .memory import Memory
+from .nests import NestWriter, Part
+from .planning import weigh
+from .program import Assignment, Block, Item, Procedure, Sequential
+from .scheduling import Nest, schedule
+from .terms import Pool
+from .values import Values
+
+ENTRY = "exalift_entry"
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """The module's text, and what every assignment became, in the order of the program."""
+
+    text: str
+    nests: tuple[Nest, ...]
+
+
+def emit(procedure: Procedure, pool: Pool, target: Target, threads: int) -> Emitted:
+    """The module of a procedure, for a team of `threads`."""
+    code, declarations = Code(), set[str]()
+    half = not target.is_x86 or target.has("f16c")
+    arithmetic = Arithmetic(code, declarations, half)
+    memory = Memory(code, arithmetic, procedure.buffers)
+    memory.declare_scopes()
+    values = Values(code, arithmetic, memory, pool)
+    writer = _Writer(procedure, target, threads, values, NestWriter(values, target.has("avx512f", "avx512bw")))
+    values.reducer = writer.nests
+    writer.pointers()
+    writer.items(procedure.body, (), threads > 1)
+    return Emitted(writer.text(), tuple(writer.made))
+
+
+@dataclass(slots=True)
+class _Writer:
+    procedure: Procedure
+    target: Target
+    threads: int
+    values: Values
+    nests: NestWriter
+    made: list[Nest] = field(default_factory=list[Nest])
+
+    @property
+    def code(self) -> Code:
+        return self.values.code
+
+    def pointers(self) -> None:
+        """The addresses of the buffers, from the block of arguments, in the buffers' order."""
+        empty = self.code.metadata.node("")
+        for position, name in enumerate(self.procedure.buffers):
+            place = self.code.value(f"getelementptr ptr, ptr %arguments, i64 {position}")
+            pointer = self.code.value(f"load ptr, ptr {place}, align 8, !invariant.load {empty}")
+            self.values.memory.pointers[name] = pointer
+
+    def text(self) -> str:
+        metadata = self.code.metadata.text()
+        slots = "\n".join(f"  {line}" for line in self.nests.allocas)
+        body = self.code.text()
+        waiting = waiting_text(self.target.triple) if self.threads > 1 else ""
+        declarations = "\n".join(sorted(self.values.arithmetic.declarations))
+        attributes = f'"prefer-vector-width"="{self.target.vector_bytes * 8}" nounwind'
+        return (
+            f"{waiting}\n{declarations}\n\n"
+            f"define void @{ENTRY}(i64 %thread, i64 %threads, ptr %arguments, ptr %barrier) #9 {{\n"
+            f"entry:\n{slots}\n{body}\n  ret void\n}}\n\nattributes #9 = {{ {attributes} }}\n{metadata}\n"
+        )
+
+    # Items, run by all threads together (`team`), or by one.
+
+    def items(self, items: Sequence[Item], context: tuple[Constraint, ...], team: bool) -> None:
+        alone: list[Item] = []
+        for item in items:
+            if team and weigh(item).pays:
+                self._alone(alone, context)
+                alone = []
+                self._item(item, context, True)
+            else:
+                alone.append(item)
+        if team:
+            self._alone(alone, context)
+        else:
+            for item in alone:
+                self._item(item, context, False)
+
+    def _alone(self, items: Sequence[Item], context: tuple[Constraint, ...]) -> None:
+        """One thread runs the items, the others wait."""
+        if not items:
+            return
+        first = self.code.value("icmp eq i64 %thread, 0")
+        with self.code.when(first), self.values.scope():
+            for item in items:
+                self._item(item, context, False)
+        self._meet()
+
+    def _meet(self) -> None:
+        self.code.emit(f"call void @exalift_barrier(ptr %barrier, i64 {self.threads})")
+
+    def _item(self, item: Item, context: tuple[Constraint, ...], team: bool) -> None:
+        match item:
+            case Block(assignments, together):
+                for position, assignment in enumerate(assignments):
+                    self._assignment(assignment, context, team)
+                    last = position == len(assignments) - 1
+                    if team and (last or not together):
+                        self._meet()
+            case Sequential():
+                self._loop(item, context, team)
+            case _:
+                assert_never(item)
+
+    def _loop(self, loop: Sequential, context: tuple[Constraint, ...], team: bool) -> None:
+        values = self.values
+        lower = self._extreme([values.index(bound, {}) for bound in loop.lower], "smax")
+        upper = self._extreme([values.index(bound, {}) for bound in loop.upper], "smin")
+        hint = "".join(letter for letter in loop.iv if letter.isalnum())
+        with self.code.loop(lower, upper, name=hint) as counter, values.scope():
+            values.symbols[loop.iv] = counter
+            self.items(loop.body, (*context, *loop.constraints), team)
+
+    def _extreme(self, bounds: Sequence[str], function: str) -> str:
+        result = bounds[0]
+        for other in bounds[1:]:
+            result = self.values.arithmetic.intrinsic(function, DType.I64, 1, [result, other])
+        return result
+
+    def _assignment(self, assignment: Assignment, context: tuple[Constraint, ...], team: bool) -> None:
+        nest = schedule(assignment, self.procedure.buffers, self.target.vector_bytes)
+        self.made.append(nest)
+        self.nests.context = context
+        split = self._part if team and nest.order else None
+        with self.values.scope():
+            if team and split is None:
+                with self.code.when(self.code.value("icmp eq i64 %thread, 0")), self.values.scope():
+                    self.nests.write(nest)
+            else:
+                self.nests.write(nest, split)
+
+    def _part(self, lower: str, upper: str, step: int, uneven: bool) -> Part:
+        """Even loops in one stretch a thread; uneven ones in turns."""
+        code, arithmetic = self.code, self.values.arithmetic
+        if uneven:
+            offset = code.value(f"mul nsw i64 %thread, {step}")
+            start = code.value(f"add nsw i64 {lower}, {offset}")
+            return Part(start, upper, step * self.threads, code.value("icmp eq i64 %thread, 0"))
+        length = code.value(f"sub nsw i64 {upper}, {lower}")
+        length = arithmetic.intrinsic("smax", DType.I64, 1, [length, "0"])
+        share = step * self.threads
+        rounded = code.value(f"add nsw i64 {length}, {share - 1}")
+        chunk = code.value(f"mul nsw i64 {code.value(f'udiv i64 {rounded}, {share}')}, {step}")
+        start = code.value(f"add nsw i64 {lower}, {code.value(f'mul nsw i64 %thread, {chunk}')}")
+        start = arithmetic.intrinsic("smin", DType.I64, 1, [start, upper])
+        limit = code.value(f"add nsw i64 {start}, {chunk}")
+        return Part(start, arithmetic.intrinsic("smin", DType.I64, 1, [limit, upper]), step)

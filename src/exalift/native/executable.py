@@ -1,0 +1,121 @@
+"""Compiled procedures, called on NumPy arrays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exalift.base import DeviceError
+from exalift.devices import Array, Timing
+from exalift.llvm import Library, team
+
+from .emission import ENTRY
+from .program import Buffer, Item, Procedure, Sequential
+
+_ALIGNMENT = 64
+
+
+def _dtype(buffer: Buffer) -> np.dtype[np.generic]:
+    return np.dtype(buffer.dtype.numpy_name)
+
+
+def aligned_zeros(buffer: Buffer) -> Array:
+    """An array of zeros that begins at a cache line."""
+    store = np.zeros(buffer.bytes + _ALIGNMENT, np.uint8)
+    shift = -store.ctypes.data % _ALIGNMENT
+    return store[shift : shift + buffer.bytes].view(_dtype(buffer)).reshape(buffer.shape)
+
+
+def written_buffers(items: Sequence[Item]) -> frozenset[str]:
+    found: set[str] = set()
+    pending = list(items)
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Sequential):
+            pending.extend(item.body)
+        else:
+            found |= {assignment.array for assignment in item.assignments}
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class NativeExecutable:
+    """A procedure compiled for this machine, for a team of `threads`."""
+
+    procedure: Procedure
+    library: Library
+    threads: int
+    text: str = field(repr=False)
+
+    def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        """Run once, on copies of what is written."""
+        given = self._check(inputs)
+        arrays = self._arrays(given)
+        self._call(arrays)
+        return tuple(
+            np.array(arrays[array]) if array in self._untouched() else arrays[array]
+            for _, array in self.procedure.results
+        )
+
+    def time(self, inputs: Sequence[Array], repeats: int = 10, budget: float = 5.0) -> Timing:
+        """As the protocol says; memory is taken once, and what a run writes is restored before the next,
+        outside the clock."""
+        given = self._check(inputs)
+        arrays = self._arrays(given)
+        initial = {name: np.array(arrays[name]) for name in self._restored()}
+        self._call(arrays)
+        seconds: list[float] = []
+        while not seconds or (len(seconds) < repeats and sum(seconds) < budget):
+            for name, contents in initial.items():
+                np.copyto(arrays[name], contents)
+            start = time.perf_counter()
+            self._call(arrays)
+            seconds.append(time.perf_counter() - start)
+        return Timing(tuple(seconds))
+
+    def _check(self, inputs: Sequence[Array]) -> list[Array]:
+        names = self.procedure.arguments
+        if len(inputs) != len(names):
+            raise DeviceError(f"{self.procedure.name} takes {len(names)} arguments, got {len(inputs)}")
+        found: list[Array] = []
+        for name, value in zip(names, inputs, strict=True):
+            array, buffer = np.asarray(value), self.procedure.buffers[name]
+            if array.shape != buffer.shape or array.dtype != _dtype(buffer):
+                wanted = f"shape {buffer.shape} of {_dtype(buffer)}"
+                raise DeviceError(
+                    f"the argument {name} of {self.procedure.name} must have {wanted}, "
+                    f"got shape {array.shape} of {array.dtype}"
+                )
+            found.append(array)
+        return found
+
+    def _untouched(self) -> frozenset[str]:
+        return frozenset(self.procedure.arguments) - written_buffers(self.procedure.body)
+
+    def _restored(self) -> frozenset[str]:
+        return written_buffers(self.procedure.body) - self.procedure.temporaries
+
+    def _arrays(self, inputs: Sequence[Array]) -> dict[str, Array]:
+        """Memory for every buffer: inputs as they are where they are only read, else copies; the rest zeros."""
+        untouched = self._untouched()
+        arrays: dict[str, Array] = {}
+        for name, value in zip(self.procedure.arguments, inputs, strict=True):
+            if name in untouched and value.flags.c_contiguous and value.flags.aligned:
+                arrays[name] = value
+            else:
+                arrays[name] = aligned_zeros(self.procedure.buffers[name])
+                np.copyto(arrays[name], value)
+        for name, buffer in self.procedure.buffers.items():
+            if name not in arrays:
+                arrays[name] = aligned_zeros(buffer)
+        return arrays
+
+    def _call(self, arrays: dict[str, Array]) -> None:
+        addresses: NDArray[np.uint64] = np.array(
+            [arrays[name].ctypes.data for name in self.procedure.buffers], np.uint64
+        )
+        team(self.threads).run(self.library.address(ENTRY), addresses.ctypes.data)

@@ -1,0 +1,119 @@
+"""What is compiled: a procedure of assignments over named buffers, inside loops that run in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from exalift.affine import Affine, Axis, Constraint, Expression
+from exalift.base import DType
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """An array in memory, row-major and dense."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: DType
+
+    @property
+    def elements(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.elements * self.dtype.bytes
+
+    def linear(self, indices: Sequence[Affine]) -> Affine:
+        """The position of an element, counted in elements."""
+        position = Affine()
+        for index, extent in zip(indices, self.shape, strict=True):
+            position = position * extent + index
+        return position
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """`array[indices] = body` at every point of `axes` where all of `domain` hold.
+
+    All of the array that the body reads is what it was before the assignment, and points are in no
+    order: so they may run in any, or at once. `lines` are those of the source.
+    """
+
+    array: str
+    axes: tuple[Axis, ...]
+    indices: tuple[Affine, ...]
+    body: Expression
+    domain: tuple[Constraint, ...] = ()
+    lines: tuple[int, int] = (1, 1)
+
+    @property
+    def points(self) -> int:
+        """How many points the box of the axes has; the domain may have fewer."""
+        return prod(extent_of(axis) for axis in self.axes)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """The box of the axes, and the domain."""
+        return (*box(self.axes), *self.domain)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Assignments that run one after another, and may run at once where `together` is set: none of
+    them writes what another one reads or writes."""
+
+    assignments: tuple[Assignment, ...]
+    together: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Sequential:
+    """A loop from the largest of `lower` to the least of `upper`, exclusive, in order."""
+
+    iv: str
+    lower: tuple[Affine, ...]
+    upper: tuple[Affine, ...]
+    body: tuple[Item, ...]
+    reason: str = ""
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What is known of the induction variable inside."""
+        iv = Affine.symbol(self.iv)
+        above = (Constraint(iv - bound) for bound in self.lower)
+        return (*above, *(Constraint(bound - iv - 1) for bound in self.upper))
+
+
+Item = Block | Sequential
+
+
+@dataclass(frozen=True, eq=False)
+class Procedure:
+    """A program at fixed sizes. `arguments` are read, `results` (name outside, buffer) are what it gives.
+
+    Buffers that are neither hold zeros at first; those that only assignments made up (`temporaries`)
+    need not.
+    """
+
+    name: str
+    buffers: Mapping[str, Buffer]
+    arguments: tuple[str, ...]
+    results: tuple[tuple[str, str], ...]
+    temporaries: frozenset[str]
+    body: tuple[Item, ...]
+
+
+def extent_of(axis: Axis) -> int:
+    """The extent of an axis at fixed sizes; a negative one counts as 0."""
+    return max(0, axis.extent.constant)
+
+
+def box(axes: Iterable[Axis]) -> tuple[Constraint, ...]:
+    found: list[Constraint] = []
+    for axis in axes:
+        symbol = Affine.symbol(axis.name)
+        found += [Constraint(symbol), Constraint(-symbol + (extent_of(axis) - 1))]
+    return tuple(found)
