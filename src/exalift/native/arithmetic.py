@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from exalift.affine import FUNCTIONS
 from exalift.base import DeviceError, DType
 from exalift.llvm import Code
 
@@ -143,9 +142,7 @@ class Arithmetic:
         vector = vector_of(type, width)
         return self.call(f"llvm.{name}.{suffix}", vector, [(vector, operand) for operand in operands])
 
-    def apply(
-        self, function: str, operands: Sequence[str], source: DType, dtype: DType, width: int
-    ) -> str:
+    def apply(self, function: str, operands: Sequence[str], source: DType, dtype: DType, width: int) -> str:
         """A function of `affine.functions`; `source` is the last operand's type."""
         if function == "select":
             return self._select(operands, dtype, width)
@@ -439,5 +436,3 @@ class Arithmetic:
             return value
         operation = "trunc" if held.bits > wanted.bits else "sext" if signed else "zext"
         return code.value(f"{operation} {first} {value} to {second}")
-
-

@@ -54,7 +54,11 @@ def bounds_of(
             before.append(constraint)
         if name is None:
             continue
-        parts = (constraint.expression, -constraint.expression) if constraint.equality else (constraint.expression,)
+        parts = (
+            (constraint.expression, -constraint.expression)
+            if constraint.equality
+            else (constraint.expression,)
+        )
         found = [_bound(part, name, moving) for part in parts]
         if any(bound is None for bound in found):
             tests += [constraint] if constraint not in tests else []
@@ -85,7 +89,9 @@ def _needed(constraints: list[Constraint], context: Sequence[Constraint]) -> lis
 def _bound(expression: Affine, name: str, moving: Mapping[str, int]) -> tuple[bool, Affine] | None:
     """What `expression >= 0` says of a name: (True, least value) or (False, first value beyond); None where
     it is inside a floor division."""
-    if any(isinstance(atom, FloorDiv) and atom.numerator.names & {name, *moving} for atom, _ in expression.terms):
+    if any(
+        isinstance(atom, FloorDiv) and atom.numerator.names & {name, *moving} for atom, _ in expression.terms
+    ):
         return None
     factor = expression.coefficient(name)
     rest = expression - Affine.symbol(name) * factor
@@ -97,7 +103,9 @@ def _bound(expression: Affine, name: str, moving: Mapping[str, int]) -> tuple[bo
     return False, rest // -factor + 1
 
 
-def _without_weaker(bounds: Sequence[Affine], known: Sequence[Constraint], largest: bool) -> tuple[Affine, ...]:
+def _without_weaker(
+    bounds: Sequence[Affine], known: Sequence[Constraint], largest: bool
+) -> tuple[Affine, ...]:
     """Bounds that no other one makes superfluous; constants are folded."""
     constants = [b.constant for b in bounds if b.is_constant]
     rest = list(dict.fromkeys(b for b in bounds if not b.is_constant))

@@ -55,8 +55,8 @@ class _Builder:
                 case Update():
                     found += self._update(step, context)
                 case TensorLoop(iv, lower, upper, body, reason):
-                    fixed = (tuple(self.fuser.fixed(b) for b in bounds) for bounds in (lower, upper))
-                    loop = Sequential(iv, *fixed, (), reason)
+                    fixed = [tuple(self.fuser.fixed(b) for b in bounds) for bounds in (lower, upper)]
+                    loop = Sequential(iv, fixed[0], fixed[1], (), reason)
                     # Loops nest as deep as the source's own do, so this recursion is short.
                     found.append(replace(loop, body=self.items(body, (*context, *loop.constraints))))
                 case _:

@@ -38,7 +38,9 @@ def emit(procedure: Procedure, pool: Pool, target: Target, threads: int) -> Emit
     memory = Memory(code, arithmetic, procedure.buffers)
     memory.declare_scopes()
     values = Values(code, arithmetic, memory, pool)
-    writer = _Writer(procedure, target, threads, values, NestWriter(values, target.has("avx512f", "avx512bw")))
+    writer = _Writer(
+        procedure, target, threads, values, NestWriter(values, target.has("avx512f", "avx512bw"))
+    )
     values.reducer = writer.nests
     writer.pointers()
     writer.items(procedure.body, (), threads > 1)

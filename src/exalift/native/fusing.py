@@ -43,6 +43,7 @@ from exalift.dialects import (
 
 from . import terms
 from .inequalities import implied, within
+from .masks import WINDOW
 from .program import Assignment, Buffer, box, extent_of
 from .terms import Pool
 
@@ -55,9 +56,6 @@ _STORE_AND_LOAD = 8
 
 _LARGEST = 160
 """A value of more terms than this, used twice, is kept."""
-
-_WINDOW = 27
-"""Reductions of at most this many elements are written out."""
 
 
 @dataclass(slots=True)
@@ -92,7 +90,9 @@ class Fuser:
     ) -> tuple[Assignment, ...]:
         """What computes `root` into `array`, temporaries first. `context` is known of the loops around."""
         order = postorder(root)
-        formulas = {node: self._formula(node) for node in order if isinstance(node, Operation)}
+        formulas: dict[Node, Formula] = {
+            node: self._formula(node) for node in order if isinstance(node, Operation)
+        }
         kept = _kept(order, formulas, root)
         values: dict[Node, _Value] = {}
         made: list[Assignment] = []
@@ -218,17 +218,13 @@ class _Inliner:
     ) -> Expression:
         pool = self.pool
         axes = tuple(pool.fresh_axis(max(0, axis.extent.constant)) for axis in term.axes)
-        inner = dict(mapping) | {
-            a.name: Affine.symbol(b.name) for a, b in zip(term.axes, axes, strict=True)
-        }
+        inner = dict(mapping) | {a.name: Affine.symbol(b.name) for a, b in zip(term.axes, axes, strict=True)}
         guard = term.guard.substitute(inner)
         more = guard.disjuncts[0] if len(guard.disjuncts) == 1 else ()
         body = self._build(term.body, inner, (*known, *box(axes), *more))
         return pool.reduce(term.function, axes, body, term.dtype, guard)
 
-    def _operand(
-        self, position: int, indices: Sequence[Affine], known: tuple[Constraint, ...]
-    ) -> Expression:
+    def _operand(self, position: int, indices: Sequence[Affine], known: tuple[Constraint, ...]) -> Expression:
         """An operand's element; where it is not known to be in bounds, 0 outside."""
         value = self.operands[position]
         mapping = {axis.name: index for axis, index in zip(value.axes, indices, strict=True)}
@@ -258,7 +254,7 @@ def _cost(term: Expression) -> int:
 
 
 def _is_window(term: Reduce) -> bool:
-    return prod(max(0, axis.extent.constant) for axis in term.axes) <= _WINDOW
+    return prod(max(0, axis.extent.constant) for axis in term.axes) <= WINDOW
 
 
 @dataclass(slots=True)
@@ -304,7 +300,9 @@ def _elements(node: Node, formulas: Mapping[Node, Formula]) -> int:
 
 def _kept(order: Sequence[Node], formulas: Mapping[Node, Formula], root: Node) -> frozenset[Node]:
     """The nodes, the root left out, whose values are worth a buffer."""
-    uses = {node: _use(formulas[node], len(node.operands)) for node in order if isinstance(node, Operation)}
+    uses: dict[Node, _Use] = {
+        node: _use(formulas[node], len(node.operands)) for node in order if isinstance(node, Operation)
+    }
     price: dict[Node, int] = {}
     reducing: dict[Node, bool] = {}
     for node in order:

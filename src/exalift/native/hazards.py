@@ -57,7 +57,7 @@ def _reads(piece: Assignment) -> tuple[_Read, ...]:
 
 def _renamed(piece: Assignment) -> tuple[tuple[Affine, ...], tuple[Constraint, ...], list[tuple[str, str]]]:
     """Another point of the piece: where it writes, its constraints, and pairs of names."""
-    pairs = [(axis.name, f"{axis.name}\"") for axis in piece.axes]
+    pairs = [(axis.name, f'{axis.name}"') for axis in piece.axes]
     mapping = {old: Affine.symbol(new) for old, new in pairs}
     indices = tuple(index.substitute(mapping) for index in piece.indices)
     constraints = tuple(Constraint(c.expression.substitute(mapping), c.equality) for c in piece.constraints)
@@ -102,7 +102,7 @@ class Hazards:
         """Whether one point may read what another writes; with `apart`, only points that differ in those
         axes count."""
         indices, constraints, pairs = _renamed(piece)
-        known = self._known(piece, read) + [*constraints, *_equal(read.load.indices, indices)]
+        known = [*self._known(piece, read), *constraints, *_equal(read.load.indices, indices)]
         for old, new in pairs:
             if apart is not None and old not in apart:
                 continue
@@ -114,7 +114,7 @@ class Hazards:
 
     def _overlaps(self, piece: Assignment, read: _Read, writer: Assignment) -> bool:
         indices, constraints, _ = _renamed(writer)
-        return feasible(self._known(piece, read) + [*constraints, *_equal(read.load.indices, indices)])
+        return feasible([*self._known(piece, read), *constraints, *_equal(read.load.indices, indices)])
 
     def _known(self, piece: Assignment, read: _Read) -> list[Constraint]:
         return [*self.context, *piece.constraints, *read.constraints]
@@ -139,9 +139,7 @@ class Hazards:
         symbols = tuple(Affine.symbol(axis.name) for axis in axes)
         names = {axis.name for axis in axes}
         own = {axis.name for axis in (*piece.axes, *read.bound)}
-        domain = [
-            c for c in (*piece.domain, *read.constraints) if not (c.expression.names & own) - names
-        ]
+        domain = [c for c in (*piece.domain, *read.constraints) if not (c.expression.names & own) - names]
         shape = self.buffers[piece.array].shape
         for index, extent in zip(read.load.indices, shape, strict=True):
             known = (*self.context, *box(axes), *domain)
@@ -212,4 +210,3 @@ class _Plan:
     computed: list[Assignment] = field(default_factory=list[Assignment])
     last: list[Assignment] = field(default_factory=list[Assignment])
     buffered: list[int] = field(default_factory=list[int])
-

@@ -36,7 +36,7 @@ from .terms import Pool, postorder, same_scope
 _PIECES = 16
 """The most pieces that one assignment is split into."""
 
-_WINDOW = 27
+WINDOW = 27
 """Reductions of at most this many elements are written out."""
 
 
@@ -82,7 +82,9 @@ class Masks:
 
     def _undecided(self, piece: Assignment) -> Constraint | None:
         """A constraint that the value depends on at some points of the piece."""
-        bound = {axis.name for term in postorder(piece.body) if isinstance(term, Reduce) for axis in term.axes}
+        bound = {
+            axis.name for term in postorder(piece.body) if isinstance(term, Reduce) for axis in term.axes
+        }
         for term in postorder(piece.body):
             match term:
                 case GuardValue(guard) | Reduce(guard=guard):
@@ -171,13 +173,11 @@ class Masks:
         fixed = self._fixed_axis(term)
         if fixed is not None:
             return fixed
-        if math.prod(extent_of(axis) for axis in term.axes) <= _WINDOW:
+        if math.prod(extent_of(axis) for axis in term.axes) <= WINDOW:
             return self._written_out(term)
         return term
 
-    def _at(
-        self, term: Reduce, name: str, value: Affine, constraints: tuple[Constraint, ...]
-    ) -> Expression:
+    def _at(self, term: Reduce, name: str, value: Affine, constraints: tuple[Constraint, ...]) -> Expression:
         """The reduction with one axis held at a value."""
         mapping = {name: value}
         axes = tuple(axis for axis in term.axes if axis.name != name)
@@ -208,9 +208,7 @@ class Masks:
             for guard, value, other in sides:
                 if other == neutral and len(guard.disjuncts) == 1 and not isinstance(other, bool):
                     body = self.pool.rewrite(term.body, {id(part): value})
-                    return self.pool.reduce(
-                        term.function, term.axes, body, term.dtype, term.guard & guard
-                    )
+                    return self.pool.reduce(term.function, term.axes, body, term.dtype, term.guard & guard)
         return None
 
     def _fixed_axis(self, term: Reduce) -> Expression | None:

@@ -88,9 +88,8 @@ class Memory:
         """Elements that go down from a position."""
         dtype = self.buffers[name].dtype
         type = vector_of(stored_type(dtype), width)
-        place = self.code.value(
-            f"getelementptr inbounds {stored_type(dtype)}, ptr {self.element(name, position)}, i64 {1 - width}"
-        )
+        last = self.element(name, position)
+        place = self.code.value(f"getelementptr inbounds {stored_type(dtype)}, ptr {last}, i64 {1 - width}")
         raw = self.code.value(f"load {type}, ptr {place}, align {dtype.bytes}{self._notes[name]}")
         lanes = ", ".join(f"i32 {lane}" for lane in reversed(range(width)))
         turned = self.code.value(f"shufflevector {type} {raw}, {type} poison, <{width} x i32> <{lanes}>")

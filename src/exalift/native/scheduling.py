@@ -1,4 +1,4 @@
-"""How an assignment's loops are arranged: which axis becomes lanes of vectors, which rows run side by side."""
+"""How an assignment's loops are arranged: which axis becomes lanes, which rows run side by side."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class Nest:
 
     def describe(self) -> str:
         """In words: "loops i, j; j in 4 vectors of 8; 4 rows of i at once"."""
-        parts = [f"loops {', '.join(_shown(axis.name) for axis in self.order)}"] if self.order else ["no loop"]
+        parts = (
+            [f"loops {', '.join(_shown(axis.name) for axis in self.order)}"] if self.order else ["no loop"]
+        )
         if self.vector is not None:
             kind = f"{self.copies} vectors" if self.copies > 1 else "vectors"
             where = " of the sum" if self.along_reduction else ""

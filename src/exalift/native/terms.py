@@ -120,9 +120,13 @@ class Pool:
             case Constant(value, source) if source in _WIDE and dtype in _WIDE and float(value).is_integer():
                 if self.is_nothing(operand):
                     return self.nothing(dtype)
-                return self.constant(int(value), dtype) if abs(value) < 1 << 31 else self._cast(operand, dtype)
+                return (
+                    self.constant(int(value), dtype) if abs(value) < 1 << 31 else self._cast(operand, dtype)
+                )
             case GuardValue() if dtype is not DType.I1:
-                return self.apply("select", (operand, self.constant(1, dtype), self.constant(0, dtype)), dtype)
+                return self.apply(
+                    "select", (operand, self.constant(1, dtype), self.constant(0, dtype)), dtype
+                )
             case _:
                 return self._cast(operand, dtype)
 

@@ -218,7 +218,9 @@ class Values:
         if known is not None:
             return known
         type = vector_of("i64", width)
-        curved = [(a, c) for a, c in expression.terms if isinstance(a, FloorDiv) and axis in a.numerator.names]
+        curved = [
+            (a, c) for a, c in expression.terms if isinstance(a, FloorDiv) and axis in a.numerator.names
+        ]
         straight = Affine(tuple(t for t in expression.terms if t not in curved), expression.constant)
         total = self.arithmetic.splat(self.index(straight, point), DType.I64, width)
         step = expression.coefficient(axis)
@@ -248,7 +250,9 @@ class Values:
 
     def _constraint(self, constraint: Constraint, point: Point, width: int) -> str:
         vector = width > 1
-        value = self.indices(constraint.expression, point) if vector else self.index(constraint.expression, point)
+        value = (
+            self.indices(constraint.expression, point) if vector else self.index(constraint.expression, point)
+        )
         predicate = "eq" if constraint.equality else "sge"
         zero = self.arithmetic.splat("0", DType.I64, width)
         return self.code.value(f"icmp {predicate} {vector_of('i64', width)} {value}, {zero}")

@@ -166,18 +166,20 @@ def check(
     compiler: str = "gcc",
     rules: InputRules | None = None,
     timed: bool = False,
+    device: str = "xla",
 ) -> Check:
     """Run source and lifted program on the same random inputs and compare all results.
 
-    `sizes` replace those of the lift. A C source is compiled with `compiler`; one in MLIR is interpreted,
-    and then not timed. Raises UsageError for sizes that do not fit, DeviceError where either side fails.
+    The lifted program runs on `device`, "xla" or "native". `sizes` replace those of the lift. A C source
+    is compiled with `compiler`; one in MLIR is interpreted, and then not timed. Raises UsageError for
+    sizes that do not fit, DeviceError where either side fails.
     """
     values = lifted.resolve(sizes or {})
     native = None
     if lifted.source.language == "c":
         native = compile_source(lifted.source, lifted.original, compiler)
     inputs, expected = reference_run(lifted, values, seed, rules, native)
-    executable = lifted.compiled(values)
+    executable = lifted.compiled(values, device)
     arguments = [inputs[argument.name] for argument in lifted.program.arguments]
     actual = executable.run(arguments)
     named = {

@@ -92,9 +92,10 @@ class Lifted:
     `program` is symbolic in its sizes; `sizes` has a value for each, which `str()`, `report()` and
     the command line use, and `text(...)` may replace where the source does not fix them.
 
-    Called on arrays, it runs on XLA: arguments in the order of `arguments`, by position or by name. NumPy
-    arrays give NumPy arrays, JAX arrays and tracers give JAX arrays, so that it works under `jax.jit`.
-    Results come as an array where there is one, else as a tuple in the order of `results`.
+    Called on arrays, it runs on XLA or, with `device="native"`, on the native device: arguments in the
+    order of `arguments`, by position or by name. NumPy arrays give NumPy arrays, JAX arrays and tracers
+    give JAX arrays, so that it works under `jax.jit`. Results come as an array where there is one, else
+    as a tuple in the order of `results`.
     """
 
     source: Source
@@ -195,8 +196,15 @@ class Lifted:
             self._printed[key] = print_module(self.program, values)
         return self._printed[key]
 
-    def compiled(self, sizes: Mapping[str, int]) -> Executable:
-        """The program compiled by XLA for the CPU, at the given sizes (all of them); kept."""
+    def compiled(self, sizes: Mapping[str, int], device: str = "xla") -> Executable:
+        """The program compiled for the CPU at the given sizes (all of them), by XLA or as `native`; kept.
+
+        Raises UsageError for another device.
+        """
+        if device == "native":
+            return self._compiled_natively(sizes)
+        if device != "xla":
+            raise UsageError(f"no device {device!r} for a call; there are xla and native")
         from exalift.devices import XlaDevice  # see above
 
         text = self._text(sizes)
@@ -204,18 +212,34 @@ class Lifted:
             self._compiled[text] = XlaDevice().compile(text)
         return self._compiled[text]
 
-    def __call__(
-        self, *positional: object, sizes: Mapping[str, int] | None = None, **named: object
-    ) -> object:
-        """Run it; see the class. `sizes` gives what the arrays' shapes do not tell.
+    def _compiled_natively(self, sizes: Mapping[str, int]) -> Executable:
+        from exalift.native import NativeDevice  # see above
 
-        Raises UsageError for missing, unknown or misshapen arguments, DeviceError where XLA fails.
+        key = f"native {[sizes[name] for name in self.program.sizes]}"
+        if key not in self._compiled:
+            self._compiled[key] = NativeDevice().compile_program(self.program, sizes)
+        return self._compiled[key]
+
+    def __call__(
+        self,
+        *positional: object,
+        sizes: Mapping[str, int] | None = None,
+        device: str = "xla",
+        **named: object,
+    ) -> object:
+        """Run it on a device, "xla" or "native"; see the class. `sizes` gives what shapes do not tell.
+
+        Raises UsageError for missing, unknown or misshapen arguments, DeviceError where the device fails.
         """
-        results = self.call(positional, named, sizes or {})
+        results = self.call(positional, named, sizes or {}, device)
         return results[0] if len(results) == 1 else results
 
     def call(
-        self, positional: tuple[object, ...], named: Mapping[str, object], sizes: Mapping[str, int]
+        self,
+        positional: tuple[object, ...],
+        named: Mapping[str, object],
+        sizes: Mapping[str, int],
+        device: str = "xla",
     ) -> tuple[object, ...]:
         """As a call, but all results always come as a tuple."""
         from exalift.devices import as_jax_function, is_jax_array  # see above
@@ -228,14 +252,13 @@ class Lifted:
         ]
         at = infer_sizes(shapes, self.program.sizes, self.sizes.fixed | dict(sizes), self.sizes.determined)
         self._check(at)
-        text = self._text(at)
         arrays = [
             cast(Array, value) if is_jax_array(value) else _as_array(argument, value)
             for argument, value in zip(self.program.arguments, ordered, strict=True)
         ]
         if any(is_jax_array(value) for value in ordered):
-            return as_jax_function(text)(*arrays)
-        return self.compiled(at).run(arrays)
+            return as_jax_function(self._text(at))(*arrays)
+        return self.compiled(at, device).run(arrays)
 
     def _bind(self, positional: tuple[object, ...], named: Mapping[str, object]) -> dict[str, object]:
         names = [argument.name for argument in self.program.arguments]

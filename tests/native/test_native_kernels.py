@@ -1,0 +1,81 @@
+"""Kernels of the suite on the native device, against the compiled source, at odd sizes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exalift.native import NativeDevice
+from exalift.pipeline import Lifted, check
+from exalift.pipeline.lifting import Options, lift_program
+from exalift.pipeline.source import read_source
+from exalift.pipeline.suite import Kernel, read_suite
+from exalift.reference import random_inputs
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "kernels"
+KERNELS = {kernel.name: kernel for kernel in read_suite(FOLDER)}
+# Triangles, in place, recurrences, windows, rows that conflict, reductions of every kind, integers.
+SAMPLE = (
+    *("gemm", "atax", "symm", "trmm", "correlation", "doitgen", "cholesky", "lu", "durbin", "trisolv"),
+    *("gramschmidt", "floyd-warshall", "nussinov", "jacobi-1d", "seidel-2d", "fdtd-2d"),
+    *("maxpool", "softmax", "matmul-int8", "transpose", "box-blur"),
+)
+
+
+def lifted(kernel: Kernel, real: str = "double") -> Lifted:
+    macros = (*kernel.mini.macros, *((f"REAL={real}",) if kernel.real else ()))
+    source = read_source(kernel.path, defines=macros)
+    program = source.parse_only(kernel.function)
+    return lift_program(source, program, Options(sizes=kernel.mini.sizes, level="tested"))
+
+
+def agrees(kernel: Kernel, real: str) -> None:
+    rules = kernel.inputs if kernel.inputs.names else None
+    found = check(lifted(kernel, real), seed=1, rules=rules, device="native")
+    assert found.agrees, found
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_kernels_are_right_on_this_machine(name: str) -> None:
+    agrees(KERNELS[name], "double")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("real", ["double", "float"])
+@pytest.mark.parametrize("off", ["", "-avx512f", "-avx"])
+@pytest.mark.parametrize("name", sorted(KERNELS))
+def test_every_kernel_is_right_for_every_processor(
+    name: str, off: str, real: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXALIFT_CPU", off)
+    if real == "double" or KERNELS[name].real:
+        agrees(KERNELS[name], real)
+
+
+def test_a_size_that_is_missing_is_refused() -> None:
+    one = lifted(KERNELS["gemm"])
+    with pytest.raises(Exception, match="no value for the size"):
+        NativeDevice().compile_program(one.program, {})
+
+
+def test_an_op_that_the_dialect_lacks_is_refused() -> None:
+    one = lifted(KERNELS["gemm"])
+    value = one.program.body[0].value  # type: ignore[union-attr]
+    strange = replace(value, name="stablehlo.nonsense")
+    program = replace(one.program, body=(replace(one.program.body[0], value=strange),))
+    with pytest.raises(Exception, match="does not define"):
+        NativeDevice().compile_program(program, one.sizes.values)
+
+
+def test_wrong_inputs_are_refused() -> None:
+    one = lifted(KERNELS["atax"])
+    executable = NativeDevice().compile_program(one.program, one.sizes.values)
+    inputs = random_inputs(one.original, one.sizes.values, 0)
+    arguments = [inputs[argument.name] for argument in one.program.arguments]
+    with pytest.raises(Exception, match="takes 2 arguments"):
+        executable.run(arguments[:1])
+    with pytest.raises(Exception, match="must have shape"):
+        executable.run([arguments[0].astype(np.float32), *arguments[1:]])
