@@ -100,7 +100,7 @@ class NativeExecutable:
         return written_buffers(self.procedure.body) - self.procedure.temporaries
 
     def _arrays(self, inputs: Sequence[Array]) -> dict[str, Array]:
-        """Memory for every buffer: inputs that are only read as they are, the others copied; the rest zeros."""
+        """Memory for every buffer: inputs, copied where they are written; zeros for the rest."""
         untouched = self._untouched()
         arrays: dict[str, Array] = {}
         for name, value in zip(self.procedure.arguments, inputs, strict=True):
