@@ -2,6 +2,7 @@
 
 from .abstraction import abstract_sizes
 from .affine_expression import Affine, Atom, FloorDiv
+from .at_sizes import at_sizes
 from .conditions import Condition, DomainError, WeightedPoints, limited
 from .domains import is_implied, simplify_guard, without
 from .evaluate import evaluate, guard_mask
@@ -27,9 +28,11 @@ from .interpreter import interpret
 from .ir import Array, Assign, If, Loop, Program, Role, Size, Statement
 from .printer import print_expression, print_program
 from .regions import Region, RegionProgram, RegionStep, SequentialLoop
+from .size_equations import solve_sizes
 from .splitting import split_into_regions
 from .traversal import fold, free_symbols, loads, nodes, rewrite, substitute, with_children
 from .verifier import verify_program
+from .written import parameter_arrays, written_arrays
 
 __all__ = [
     "ALWAYS",
@@ -68,6 +71,7 @@ __all__ = [
     "Statement",
     "WeightedPoints",
     "abstract_sizes",
+    "at_sizes",
     "bind_arrays",
     "bind_sizes",
     "children",
@@ -82,13 +86,16 @@ __all__ = [
     "limited",
     "loads",
     "nodes",
+    "parameter_arrays",
     "print_expression",
     "print_program",
     "rewrite",
     "simplify_guard",
+    "solve_sizes",
     "split_into_regions",
     "substitute",
     "verify_program",
     "with_children",
     "without",
+    "written_arrays",
 ]

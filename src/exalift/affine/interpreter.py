@@ -26,8 +26,16 @@ InstructionList: TypeAlias = "list[tuple[int, Instruction]]"
 Instruction: TypeAlias = "Callable[[Registers], Values | InstructionList]"
 
 
+Observer = Callable[[str, tuple[int, ...], Span], None]
+"""Told of every element that is written: the array, the place, and the assignment's span."""
+
+
 def interpret(
-    program: Program, inputs: Mapping[str, Values], sizes: Mapping[str, int], algebra: Algebra
+    program: Program,
+    inputs: Mapping[str, Values],
+    sizes: Mapping[str, int],
+    algebra: Algebra,
+    observer: Observer | None = None,
 ) -> dict[str, Values]:
     """Run a program and give the final contents of every array, and "return" if it returns something.
 
@@ -38,12 +46,13 @@ def interpret(
     An operand of `select` that is not taken is not evaluated. Where the algebra cannot say which one
     is taken (a symbolic condition), both are, and a load out of bounds below it reads 0.
 
+    `observer` is told of every write, in order.
     Raises UsageError for a missing size or input, and VerificationError, naming the place, for an
     access out of bounds. Time: some microseconds a scalar operation.
     """
     environment = bind_sizes(program, sizes)
     arrays = bind_arrays(program.arrays, inputs, environment, algebra)
-    machine = _Machine(arrays, environment, algebra)
+    machine = _Machine(arrays, environment, algebra, observer)
     for run in machine.block(program.body):
         run()
     results = dict(arrays)
@@ -82,6 +91,7 @@ class _Machine:
     arrays: dict[str, Values]
     environment: Environment
     algebra: Algebra
+    observer: Observer | None = None
     undecided: int = 0
     sizes: Mapping[str, int] = field(init=False)
 
@@ -134,7 +144,17 @@ class _Machine:
                 raise self.out_of_bounds(statement.array, statement.indices, statement.span)
             array[where] = result[()]
 
-        return run
+        observer = self.observer
+        if observer is None:
+            return run
+
+        def run_observed() -> None:
+            run()
+            where = place()
+            if where is not None:
+                observer(statement.array, where, statement.span)
+
+        return run_observed
 
     def loop(self, statement: Loop) -> Run:
         lower = [self.index(bound) for bound in statement.lower]

@@ -23,6 +23,7 @@ from .protocol import (
 
 if TYPE_CHECKING:
     from .jax_functions import as_jax_function, is_jax_array
+    from .jax_tracing import JaxFunction, load_jax_function
     from .xla import XlaDevice, XlaExecutable
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Device",
     "Executable",
     "FunctionExecutable",
+    "JaxFunction",
     "KernelCursor",
     "KernelExecutable",
     "Session",
@@ -42,13 +44,16 @@ __all__ = [
     "find_device",
     "is_jax_array",
     "list_devices",
+    "load_jax_function",
 ]
 
 _WITH_JAX = {
+    "JaxFunction": "jax_tracing",
     "XlaDevice": "xla",
     "XlaExecutable": "xla",
     "as_jax_function": "jax_functions",
     "is_jax_array": "jax_functions",
+    "load_jax_function": "jax_tracing",
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from exalift.affine import Assign, If, Loop, Program, Role, Statement
+from exalift.affine import Program, parameter_arrays, written_arrays
 from exalift.base import VerificationError
 from exalift.dialects import (
     Argument,
@@ -24,30 +24,6 @@ from exalift.dialects import (
 )
 
 RETURN = "return"
-
-
-def written_arrays(program: Program) -> tuple[str, ...]:
-    """The parameters whose final contents a caller sees changed, in the order of the C parameters.
-
-    Scalars passed by value are not among them: what a function does with its copy, nobody sees.
-    """
-    written: set[str] = set()
-    pending: list[Statement] = list(program.body)
-    while pending:
-        match pending.pop():
-            case Assign(array=array):
-                written.add(array)
-            case Loop(body=body):
-                pending.extend(body)
-            case If(then=then, otherwise=otherwise):
-                pending.extend((*then, *otherwise))
-    seen = (array for array in _parameter_arrays(program) if array not in program.by_value)
-    return tuple(array for array in seen if array in written)
-
-
-def _parameter_arrays(program: Program) -> tuple[str, ...]:
-    arrays = {array.name for array in program.arrays if array.role is Role.PARAMETER}
-    return tuple(name for name in program.parameters if name in arrays)
 
 
 def conform(lifted: TensorProgram, source: Program, live_in: frozenset[str]) -> TensorProgram:
@@ -65,7 +41,7 @@ def conform(lifted: TensorProgram, source: Program, live_in: frozenset[str]) -> 
     results = tuple(by_name[name] for name in names)
     swept = _sweep(lifted.body, frozenset(result.array for result in results))
     types = {a.name: a.type for a in (*lifted.arguments, *lifted.locals)}
-    arguments = tuple(name for name in _parameter_arrays(source) if name in swept.live and name in live_in)
+    arguments = tuple(name for name in parameter_arrays(source) if name in swept.live and name in live_in)
     mentioned = _mentioned(swept.steps) | {result.array for result in results}
     rest = [name for name in types if name in mentioned and name not in arguments]
     return replace(

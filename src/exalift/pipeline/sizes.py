@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from exalift.affine import Affine, Constraint, FloorDiv, Guard, Program
+from exalift.affine import Affine, Constraint, FloorDiv, Guard, Program, solve_sizes
 from exalift.base import UsageError
 
 SMALLEST_DEFAULT = 8
@@ -278,9 +278,9 @@ def infer_sizes(
         for _, declared, actual in rows
         for extent, value in zip(declared, actual, strict=True)
     ]
-    values = _unify(equations, dict(known))
+    values = solve_sizes(equations, known)
     values |= {name: value for name, value in fallback.items() if name not in values}
-    values = _unify(equations, values)
+    values = solve_sizes(equations, values)
     missing = [name for name in names if name not in values]
     if missing:
         raise UsageError(
@@ -292,21 +292,4 @@ def infer_sizes(
         if wanted != tuple(actual):
             shown = ", ".join(f"{key} = {value}" for key, value in values.items())
             raise UsageError(f"argument {name} has shape {tuple(actual)}, not {wanted} (for {shown})")
-    return values
-
-
-def _unify(equations: Sequence[tuple[Affine, int]], values: dict[str, int]) -> dict[str, int]:
-    """Solve `extent == value` for one unknown at a time until nothing changes."""
-    progress = True
-    while progress:
-        progress = False
-        for extent, value in equations:
-            rest = extent.substitute({name: Affine.of(known) for name, known in values.items()})
-            if len(rest.terms) != 1 or not isinstance(rest.terms[0][0], str):
-                continue
-            (name, coefficient), *_ = rest.terms
-            quotient, remainder = divmod(value - rest.constant, coefficient)
-            if isinstance(name, str) and not remainder:
-                values[name] = quotient
-                progress = True
     return values

@@ -1,5 +1,6 @@
 """Proofs that a lifted program is its source's."""
 
+from .all_sizes import AllSizes, prove_all_sizes
 from .certificate import (
     SCHEMA,
     Certificate,
@@ -9,20 +10,26 @@ from .certificate import (
     read_certificate,
     write_certificate,
 )
-from .prove import prove
+from .prove import assumptions_of, prove
+from .sizes import admissible_near, size_tuples
 from .verdict import Counterexample, Level, Status, Verdict
 
 __all__ = [
     "SCHEMA",
+    "AllSizes",
     "Certificate",
     "Counterexample",
     "Level",
     "Status",
     "Verdict",
     "certificate_text",
+    "admissible_near",
+    "assumptions_of",
     "certify",
     "digest",
     "prove",
+    "prove_all_sizes",
     "read_certificate",
+    "size_tuples",
     "write_certificate",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from exalift.affine import Program
+from exalift.affine import Program, Role
 from exalift.base import UsageError
 from exalift.dialects import Dialect, TensorProgram
 
@@ -139,6 +139,22 @@ def _extent(small: SmallSizes, outcome: BoundedOutcome) -> str:
     return f"equal for all values at {count} tuples of sizes: all with {ranges}{beyond}"
 
 
+def assumptions_of(source: Program, level: Level | None = None) -> tuple[str, ...]:
+    """What a verdict on a source relies on; at `all-sizes`, more than at the other levels."""
+    found = list(source.assumptions)
+    dtypes = {array.dtype for array in source.arrays}
+    if any(dtype.is_float for dtype in dtypes):
+        found.append(_REALS)
+    if any(dtype.is_integer and dtype.is_signed for dtype in dtypes):
+        found.append(_INTEGERS)
+    parameters = [array for array in source.arrays if array.role is Role.PARAMETER]
+    if sum(bool(array.shape) for array in parameters) > 1:
+        found.append(_ALIASING)
+    if level is Level.ALL_SIZES:
+        found += ASSUMPTIONS
+    return tuple(dict.fromkeys(found))
+
+
 class _Report:
     """Verdicts of one call, with its assumptions and its time."""
 
@@ -157,22 +173,10 @@ class _Report:
         witness: Mapping[str, int] | None = None,
     ) -> Verdict:
         seconds = time.monotonic() - self.start
-        assumptions = self.assumptions() if status is not Status.REFUTED else ()
+        assumptions = assumptions_of(self.pair.source) if status is not Status.REFUTED else ()
         return Verdict(
             status, level, sizes, assumptions, counterexample, reason, seconds, dict(witness or {})
         )
-
-    def assumptions(self) -> tuple[str, ...]:
-        source = self.pair.source
-        found = list(source.assumptions)
-        dtypes = {array.dtype for array in source.arrays}
-        if any(dtype.is_float for dtype in dtypes):
-            found.append(_REALS)
-        if any(dtype.is_integer and dtype.is_signed for dtype in dtypes):
-            found.append(_INTEGERS)
-        if sum(bool(array.shape) for array in self.pair.parameters) > 1:
-            found.append(_ALIASING)
-        return tuple(dict.fromkeys(found))
 
     def refutation(self, counterexample: Counterexample | None, ill_formed: str) -> Verdict | None:
         if counterexample is not None:

@@ -14,6 +14,7 @@ from exalift.affine import Program
 _MOST_CANDIDATES = 8192
 _MOST_TUPLES = 4096
 _MOST_DISTINCT = 4
+_LOW_VALUES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,23 @@ def _found(space: SizeSpace, wanted: Iterable[tuple[int, ...]]) -> tuple[dict[st
     pinned = [tuple(pins.get(n, v) for n, v in zip(space.names, values, strict=True)) for values in wanted]
     near = [space.near(values) for values in dict.fromkeys(pinned)]
     return tuple(space.named(values) for values in dict.fromkeys(v for v in near if v is not None))
+
+
+def size_tuples(
+    program: Program, pinned: Mapping[str, int], *, smallest: bool = False
+) -> tuple[dict[str, int], ...]:
+    """Admissible sizes for tests; with `smallest` all with low values, the lowest first."""
+    space = SizeSpace.of(program, pinned)
+    if not smallest:
+        return sizes_for_tests(space)
+    return tuple(sorted(small_sizes(space, _LOW_VALUES).tuples, key=lambda sizes: sum(sizes.values())))
+
+
+def admissible_near(program: Program, wanted: Iterable[Mapping[str, int]]) -> list[dict[str, int]]:
+    """For each tuple that is wanted an admissible one at or a little above it; those that there are."""
+    space = SizeSpace.of(program)
+    found = (space.near(tuple(sizes[name] for name in space.names)) for sizes in wanted)
+    return [space.named(values) for values in dict.fromkeys(v for v in found if v is not None)]
 
 
 @dataclass(frozen=True, slots=True)
