@@ -4,6 +4,7 @@ from .abstraction import abstract_sizes
 from .affine_expression import Affine, Atom, FloorDiv
 from .at_sizes import at_sizes
 from .conditions import Condition, DomainError, WeightedPoints, limited
+from .constant_folding import fold_constants, fold_literals
 from .domains import is_implied, simplify_guard, without
 from .evaluate import evaluate, guard_mask
 from .evaluate_regions import evaluate_regions
@@ -78,6 +79,8 @@ __all__ = [
     "evaluate",
     "evaluate_regions",
     "fold",
+    "fold_constants",
+    "fold_literals",
     "free_symbols",
     "guard_mask",
     "initial_contents_needed",

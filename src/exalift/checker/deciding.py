@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from exalift.affine import Program, abstract_sizes, verify_program
+from exalift.affine import Program, abstract_sizes, fold_constants, verify_program
 from exalift.base import RefusedError, UsageError
 from exalift.dialects import TensorProgram
 from exalift.dialects.stablehlo import IMPORTED
@@ -67,6 +67,7 @@ def check_port(source: Program, port: Port, options: CheckOptions) -> Judgement:
     that is not valid.
     """
     start = time.monotonic()
+    source = fold_constants(source)
     values = {**options.defaults, **options.sizes}
     abstracted = abstract_sizes(source, {n: v for n, v in values.items() if n in _parameters(source)})
     verify_program(abstracted)
@@ -95,6 +96,7 @@ class _Decision:
         self.start = start
         self.deadline = start + options.budget_s
         self.notes: list[str] = []
+        self.family_sizes: list[Sizes] = []
 
     def left(self) -> float:
         return max(0.5, self.deadline - time.monotonic())
@@ -165,14 +167,32 @@ class _Decision:
             cases.append(case)
         general = self.family(port)
         if general is not None:
-            rest = [case for case in cases if not is_instance(general, case.sizes, case.imported.program)]
-            if not rest and self.is_source(general):
-                claim = (
-                    f"the traces of {port.label} at {listed([case.sizes for case in cases])} are instances "
-                    f"of a program that equals {self.source.name} for all inputs at all sizes"
-                )
-                return self.proved(Level.ALL_SIZES, claim, cases)
+            judged = self.of_family(general, cases)
+            if judged is not None:
+                return judged
         return self.one_by_one(cases)
+
+    def of_family(self, general: TensorProgram, cases: Sequence[Case]) -> Judgement | None:
+        """All sizes, where the family is the source and every trace is of the family, or proved by itself.
+
+        Tiny sizes are often not of the family: JAX drops what does nothing there.
+        """
+        if not self.is_source(general):
+            return None
+        inside = [case for case in cases if is_instance(general, case.sizes, case.imported.program)]
+        outside = [case for case in cases if case not in inside]
+        at = [case.sizes for case in inside] or self.family_sizes
+        for case in outside:
+            if not self.decided(case).reaches(Level.BOUNDED):
+                self.notes.append(f"the trace at {shown(case.sizes)} is not an instance, and not proved")
+                return None
+        claim = (
+            f"the traces of {self.port.label} at {listed(at)} are instances of a program that equals "
+            f"{self.source.name} for all inputs at all sizes"
+        )
+        if outside:
+            claim += f"; those at {listed([case.sizes for case in outside])} equal it for all inputs"
+        return self.proved(Level.ALL_SIZES, claim, cases)
 
     def given_whole(self) -> dict[str, int] | None:
         """The sizes at hand, if the caller gave all that the source leaves open."""
@@ -216,6 +236,7 @@ class _Decision:
             *used, kept = cases if len(cases) > 1 else (*cases, *cases)
             for general in self.generals(used):
                 if is_instance(general, kept.sizes, kept.imported.program):
+                    self.family_sizes = [case.sizes for case in cases]
                     return general
         except UsageError as error:
             self.notes.append(str(error))
@@ -224,10 +245,22 @@ class _Decision:
     def generic_sizes(self) -> list[dict[str, int]]:
         """A tuple of distinct sizes, one more for every size that differs in it alone, and one more."""
         names = [size.name for size in self.abstracted.sizes]
-        base = {size.name: max(size.minimum, _PROBE + 2 * k) for k, size in enumerate(self.abstracted.sizes)}
+        base = self.base_sizes()
         wanted = [base, *({**base, name: base[name] + 1} for name in names[: _MOST_TRACES - 2])]
         wanted.append({name: value + 3 - k % 2 for k, (name, value) in enumerate(base.items())})
         return admissible_near(self.abstracted, wanted)
+
+    def base_sizes(self) -> dict[str, int]:
+        """Distinct sizes, so far apart that constraints between them leave room for one more of each."""
+        sizes = self.abstracted.sizes
+        ranks = (range(len(sizes)), range(len(sizes) - 1, -1, -1))
+        wanted = [
+            {s.name: max(s.minimum, _PROBE + 3 * k) for s, k in zip(sizes, order, strict=True)}
+            for order in ranks
+        ]
+        near = [admissible_near(self.abstracted, [one]) for one in wanted]
+        exact = [one for one, found in zip(wanted, near, strict=True) if found == [one]]
+        return exact[0] if exact else wanted[0]
 
     def one_by_one(self, cases: Sequence[Case]) -> Judgement:
         """Every trace at its own sizes; the weakest level counts."""

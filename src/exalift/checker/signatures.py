@@ -149,7 +149,8 @@ def _by_type(program: Program, signature: ModuleSignature) -> Iterator[tuple[str
 def _count_problem(program: Program, signature: ModuleSignature) -> str:
     return (
         f"{signature.name} takes {len(signature.arguments)} tensors, but the results of {program.name} "
-        f"depend on {', '.join(needed_arguments(program)) or 'no parameter'}; say with --arguments which they are"
+        f"depend on {', '.join(needed_arguments(program)) or 'no parameter'}; "
+        "say with --arguments which they are"
     )
 
 

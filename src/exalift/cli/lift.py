@@ -25,6 +25,7 @@ from exalift.pipeline import (
     report_of,
     to_json,
 )
+from exalift.proof import certificate_path, certify, write_certificates
 
 from .console import message_console, say
 from .options import add_search_options, add_source_options, sizes_of
@@ -64,7 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
         except RefusedError as refusal:
             diagnostics = refusal.diagnostics
     if lifted:
-        _write_module(module_of(lifted), arguments.output)
+        text = module_of(lifted)
+        _write_module(text, arguments.output)
+        if arguments.output is not None:
+            certificates = [certify(one.function, source.text, text, one.verdict) for one in lifted]
+            write_certificates(certificates, certificate_path(arguments.output))
     _tell(lifted, diagnostics, arguments)
     if arguments.report is not None:
         reports = [report_of(one) for one in lifted]
@@ -97,4 +102,4 @@ def _tell(lifted: Sequence[Lifted], diagnostics: Sequence[Diagnostic], arguments
         say(console, "functions that are not lifted:")
         say(console, render_diagnostics([replace(d, severity="warning") for d in diagnostics]))
     if lifted and arguments.output is not None:
-        say(console, f"wrote {arguments.output}")
+        say(console, f"wrote {arguments.output} and {certificate_path(arguments.output)}")

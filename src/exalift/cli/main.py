@@ -24,6 +24,7 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "lift": "lift loops to a tensor program, and write it",
     "check": "lift, run, and compare with the natively compiled source",
+    "verify": "decide whether a module or a JAX function is a C function's program",
     "pack": "lift, and write a capsule that every device can run",
     "run": "run a capsule, or lift and run, and write the results",
     "bench": "a whole suite: coverage, proof, search time, speed against C compilers",

@@ -1,13 +1,14 @@
 """The whole way: source in, lifted program out; checks, suites and charts."""
 
 from .benching import Bench, BenchOptions, Row, bench
-from .checking import Check, ResultCheck, check
+from .checking import Check, ResultCheck, check, compile_source
 from .lifted import Counters, Lifted, LiftedRegion, ResidualLoop, Value
 from .lifting import DIALECTS, Options, lift, lift_all, lift_program
 from .modules import module_of
 from .packing import pack
 from .report import Report, refusal_report, report_of, to_json
 from .running import made_inputs, run_lifted
+from .sizes import suggest_sizes
 from .source import Language, Source, read_source
 from .suite import Kernel, Setting, read_suite
 
@@ -31,6 +32,7 @@ __all__ = [
     "Value",
     "bench",
     "check",
+    "compile_source",
     "lift",
     "lift_all",
     "lift_program",
@@ -42,5 +44,6 @@ __all__ = [
     "refusal_report",
     "report_of",
     "run_lifted",
+    "suggest_sizes",
     "to_json",
 ]

@@ -293,3 +293,12 @@ def infer_sizes(
             shown = ", ".join(f"{key} = {value}" for key, value in values.items())
             raise UsageError(f"argument {name} has shape {tuple(actual)}, not {wanted} (for {shown})")
     return values
+
+
+def suggest_sizes(program: Program, given: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """Values that are given, fixed or told by fixed extents; and small defaults for all others.
+
+    Raises UsageError as `choose_sizes`.
+    """
+    chosen = choose_sizes(program, given)
+    return chosen.determined, {size.name: size.value for size in chosen.assumed}

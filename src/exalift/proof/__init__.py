@@ -5,10 +5,13 @@ from .certificate import (
     SCHEMA,
     Certificate,
     certificate_text,
+    certificate_path,
     certify,
     digest,
     read_certificate,
+    read_certificates,
     write_certificate,
+    write_certificates,
 )
 from .prove import assumptions_of, prove
 from .sizes import admissible_near, size_tuples
@@ -25,11 +28,14 @@ __all__ = [
     "certificate_text",
     "admissible_near",
     "assumptions_of",
+    "certificate_path",
     "certify",
     "digest",
     "prove",
     "prove_all_sizes",
     "read_certificate",
+    "read_certificates",
     "size_tuples",
     "write_certificate",
+    "write_certificates",
 ]

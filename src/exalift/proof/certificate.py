@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -59,9 +59,29 @@ def certify(function: str, source: str, target: str, verdict: Verdict) -> Certif
     )
 
 
+def certificate_path(target: str | Path) -> Path:
+    """Where the certificates of a module lie: beside it, `gemm.mlir` in `gemm.mlir.cert.json`."""
+    return Path(f"{target}.cert.json")
+
+
+def write_certificate(certificate: Certificate, path: str | Path) -> None:
+    """Write as JSON; the file is replaced as a whole or not at all. Raises OSError."""
+    write_atomically(path, certificate_text(certificate))
+
+
 def certificate_text(certificate: Certificate) -> str:
     """The certificate as JSON, as files hold it."""
-    content = {
+    return json.dumps(_content(certificate), indent=1) + "\n"
+
+
+def write_certificates(certificates: Sequence[Certificate], path: str | Path) -> None:
+    """As `write_certificate`, one for each function of a module, in a list."""
+    content = [_content(certificate) for certificate in certificates]
+    write_atomically(path, json.dumps(content, indent=1) + "\n")
+
+
+def _content(certificate: Certificate) -> dict[str, object]:
+    return {
         "schema": SCHEMA,
         "function": certificate.function,
         "source_sha256": certificate.source_sha256,
@@ -71,25 +91,33 @@ def certificate_text(certificate: Certificate) -> str:
         "assumptions": list(certificate.assumptions),
         "witness": dict(certificate.witness),
     }
-    return json.dumps(content, indent=1) + "\n"
-
-
-def write_certificate(certificate: Certificate, path: str | Path) -> None:
-    """Write as JSON; the file is replaced as a whole or not at all. Raises OSError."""
-    write_atomically(path, certificate_text(certificate))
 
 
 def read_certificate(path: str | Path) -> Certificate:
     """Read and check a certificate. Raises UsageError for anything but one of a known schema, OSError."""
+    return _certificate(str(path), _json(path))
+
+
+def read_certificates(path: str | Path) -> tuple[Certificate, ...]:
+    """Read and check a list of certificates, or one alone. Raises as `read_certificate`."""
+    content = _json(path)
+    items = cast(list[object], content) if isinstance(content, list) else [content]
+    return tuple(_certificate(str(path), item) for item in items)
+
+
+def _json(path: str | Path) -> object:
     with open(path, "rb") as stream:
         data = stream.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
         raise UsageError(f"{path}: larger than {_MOST_BYTES} bytes, which no certificate is")
     try:
-        content: object = json.loads(data)
+        return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a certificate: {error}") from error
-    reader = _Reader(str(path), content)
+
+
+def _certificate(path: str, content: object) -> Certificate:
+    reader = _Reader(path, content)
     schema = reader.integer("schema")
     if schema != SCHEMA:
         raise UsageError(f"{path}: schema {schema} is not known, expected {SCHEMA}")
@@ -102,9 +130,9 @@ def read_certificate(path: str | Path) -> Certificate:
         reader.text("source_sha256"),
         reader.text("target_sha256"),
         level,
-        tuple(_integers(str(path), item) for item in reader.list("sizes")),
-        tuple(_text(str(path), item) for item in reader.list("assumptions")),
-        _integers(str(path), reader.field("witness")),
+        tuple(_integers(path, item) for item in reader.list("sizes")),
+        tuple(_text(path, item) for item in reader.list("assumptions")),
+        _integers(path, reader.field("witness")),
     )
 
 

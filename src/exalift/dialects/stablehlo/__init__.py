@@ -34,7 +34,7 @@ from .build import (
 )
 from .cost import Cost, cost
 from .dialect import IMPORTED, STABLEHLO, ops_without_formula
-from .importer import Imported, ModuleSignature, Parameter, import_module, read_signature
+from .importer import Imported, ModuleSignature, Parameter, import_module, public_functions, read_signature
 from .liveness import live_between, live_in_body, written
 from .mlir import interpret_module, verify_module
 from .module import print_module
@@ -80,6 +80,7 @@ __all__ = [
     "print_module",
     "print_steps",
     "print_sweep",
+    "public_functions",
     "read_signature",
     "reduce",
     "registered_ops",

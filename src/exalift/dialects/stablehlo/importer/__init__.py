@@ -1,5 +1,5 @@
 """StableHLO modules that somebody else wrote, as tensor programs."""
 
-from .importing import Imported, ModuleSignature, Parameter, import_module, read_signature
+from .importing import Imported, ModuleSignature, Parameter, import_module, public_functions, read_signature
 
-__all__ = ["Imported", "ModuleSignature", "Parameter", "import_module", "read_signature"]
+__all__ = ["Imported", "ModuleSignature", "Parameter", "import_module", "public_functions", "read_signature"]

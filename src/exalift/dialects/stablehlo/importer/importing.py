@@ -69,6 +69,13 @@ def read_signature(text: str, function: str | None = None, filename: str = "<mod
         return _signature(_chosen(module, function, filename), text, filename)
 
 
+def public_functions(text: str, filename: str = "<module>") -> tuple[str, ...]:
+    """The names of the functions that a module offers, in order. Raises RefusedError as `read_signature`."""
+    with _context():
+        module = _parse(text, filename)
+        return tuple(_symbol(f) for f in _functions(module) if _is_public(f) and f.regions[0].blocks)
+
+
 def import_module(
     text: str,
     function: str | None = None,

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from jaxlib.mlir import ir
 
-from exalift.affine import Affine
+from exalift.affine import Affine, fold_literals
 from exalift.base import Diagnostic, DType, VerificationError
 
 from ...graph import Argument, ConstantValue, IndexScalar, Node, Operation
@@ -155,9 +156,19 @@ class Reader:
             chosen = _truth(known.operands[0])
             if chosen is not None:
                 return known.operands[1 if chosen else 2]
-        if not known.type.dtype.is_float:
-            return self._simple(known, scope)
-        return known
+        if known.type.dtype.is_float:
+            return self._folded(known)
+        return self._simple(known, scope)
+
+    def _folded(self, node: Operation) -> Node:
+        """Arithmetic on literals, done and rounded as it is where the module runs."""
+        literals = [_literal(operand) for operand in node.operands]
+        found = [value for value in literals if value is not None]
+        function = node.name.removeprefix("stablehlo.")
+        if not found or len(found) != len(literals):
+            return node
+        folded = fold_literals(function, found, node.type.dtype)
+        return node if folded is None else self._kept(splat(folded, node.type))
 
     def _simple(self, node: Operation, scope: Scope) -> Node:
         """An integer or a truth that is affine, or known, as a scalar, a splat or an iota."""
@@ -204,11 +215,17 @@ def _does_nothing(node: Operation) -> bool:
     return node.name == "stablehlo.convert" and node.operands[0].type == node.type
 
 
-def _truth(node: Node) -> bool | None:
-    """A truth that is the same everywhere."""
+def _literal(node: Node) -> int | bool | float | Fraction | None:
+    """A number that is the same everywhere."""
     if isinstance(node, Operation) and node.name == "stablehlo.broadcast_in_dim":
         (node,) = node.operands
-    return bool(node.value) if isinstance(node, ConstantValue) else None
+    return node.value if isinstance(node, ConstantValue) else None
+
+
+def _truth(node: Node) -> bool | None:
+    """A truth that is the same everywhere."""
+    value = _literal(node)
+    return None if value is None else bool(value)
 
 
 def as_index(node: Node) -> Affine | None:
