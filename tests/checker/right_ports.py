@@ -248,3 +248,15 @@ def gradient(in_, gx, gy, length):
     # The C code never touches the last row, so its outputs have one row less.
     at = (slice(1, None), slice(1, -1))
     return gx.at[at].set(dx), gy.at[at].set(dy), length.at[at].set(jnp.sqrt(dx**2 + dy**2))
+
+
+def count_at_most(limit, x):
+    return jnp.sum(x <= limit, dtype=jnp.int32)
+
+
+def overlay(a, b):
+    return a.at[::2].set(b)
+
+
+def running_sum(x):
+    return lax.fori_loop(1, x.shape[0], lambda i, x: x.at[i].add(x[i - 1]), x)

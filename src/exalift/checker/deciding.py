@@ -156,9 +156,13 @@ class _Decision:
         if isinstance(first, Judgement):
             return first
         refuted = self.tested(first)
+        if refuted is not None and given is None:
+            refuted = self.smaller(port, first) or refuted
+            fixed = self.at_fixed_sizes(port)
+            if fixed is not None and (fixed.status is not Status.REFUTED or not self.fits_source(refuted)):
+                return fixed
         if refuted is not None:
-            smaller = None if given is not None else self.smaller(port, first)
-            return self.refuted(smaller or refuted)
+            return self.refuted(refuted)
         cases = [first]
         for sizes in tuples[1:]:
             case = self.traced(port, sizes)
@@ -171,6 +175,30 @@ class _Decision:
             if judged is not None:
                 return judged
         return self.one_by_one(cases)
+
+    def at_fixed_sizes(self, port: FunctionPort) -> Judgement | None:
+        """Where the source fixes sizes: what holds there. A difference at others alone refutes nothing."""
+        fixed = {s.name: s.value for s in self.abstracted.sizes if s.value is not None}
+        if not fixed:
+            return None
+        shown_sizes = ", ".join(f"{name} = {value}" for name, value in fixed.items())
+        case = self.traced(port, self.complete({**self.options.defaults, **self.options.sizes}))
+        judged = case if isinstance(case, Judgement) else self.one_by_one([case])
+        if judged.status is Status.REFUTED:
+            self.notes.append(f"the source fixes {shown_sizes}; both differ there too")
+        else:
+            self.notes.append(
+                f"only looked at where the source fixes {shown_sizes}; both differ at other sizes"
+            )
+        return judged
+
+    def fits_source(self, found: Refutation) -> bool:
+        """Whether sizes that are one constant in the source are one in the counterexample too."""
+        values: dict[int, set[int]] = {}
+        for size in self.abstracted.sizes:
+            if size.value is not None:
+                values.setdefault(size.value, set()).add(found.sizes[size.name])
+        return all(len(chosen) == 1 for chosen in values.values())
 
     def of_family(self, general: TensorProgram, cases: Sequence[Case]) -> Judgement | None:
         """All sizes, where the family is the source and every trace is of the family, or proved by itself.

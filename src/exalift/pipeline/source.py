@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,10 @@ class Source:
     language: Language
     include_directories: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
+
+    def with_defines(self, defines: tuple[str, ...]) -> Source:
+        """The same text with other macros set."""
+        return replace(self, defines=defines)
 
     def parse(self, function: str) -> Program:
         """The named function. Raises RefusedError where it is not accepted, UsageError where it is absent."""

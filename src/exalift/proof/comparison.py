@@ -143,7 +143,9 @@ class Comparison:
         """
         iv = scope.variable()
         inner = scope.of_both(source, target)
-        if not inner.known.equals(scope.known & iterations(iv, target.lower, target.upper, scope.target)):
+        shift = scope.shift(source, target)
+        there = iterations(iv, target.lower, target.upper, scope.target, shift)
+        if not inner.known.equals(scope.known & there):
             raise UndecidedError("two loops do not run over the same range")
         self._forget(_written_by(source.body), _written_by(target.body))
         elements = written(source.body, inner)

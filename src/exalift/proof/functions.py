@@ -82,6 +82,9 @@ class Values:
             found = self._integer(function, values, of, where)
             if found is not None:
                 return found
+        if function == "rsqrt":
+            root = self.opaque(f"sqrt_{_field(of)}", values, where)
+            return self._arithmetic("divide", (number(1, where), root), of, where)
         if function == "exponential":
             return self._exponential(values[0], where)
         return self.opaque(f"{function}_{_field(of)}", values, where)

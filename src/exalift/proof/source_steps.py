@@ -23,6 +23,8 @@ from exalift.dialects import Step, TensorLoop
 from .formula_values import ELEMENT, Evaluator, Stored, axes_guard
 from .sums import Sum, restricted
 
+_NO_SHIFT = Affine()
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -49,15 +51,27 @@ class Scope:
         iv = self.variable()
         symbol = Affine.symbol(iv)
         known = self.known & iterations(iv, loop.lower, loop.upper, self.source)
-        there = {**self.target, target.iv: symbol} if target is not None else self.target
+        there = self.target
+        if target is not None:
+            there = {**there, target.iv: symbol + self.shift(loop, target)}
         return Scope(known, self.symbols | {iv}, {**self.source, loop.iv: symbol}, there)
+
+    def shift(self, loop: SequentialLoop, target: TensorLoop) -> Affine:
+        """By how much the target's variable is ahead of the source's, where both have one first value."""
+        if len(loop.lower) != 1 or len(target.lower) != 1:
+            return Affine()
+        return target.lower[0].substitute(self.target) - loop.lower[0].substitute(self.source)
 
 
 def iterations(
-    iv: str, lower: Sequence[Affine], upper: Sequence[Affine], renamed: Mapping[str, Affine]
+    iv: str,
+    lower: Sequence[Affine],
+    upper: Sequence[Affine],
+    renamed: Mapping[str, Affine],
+    shift: Affine = _NO_SHIFT,
 ) -> Condition:
-    """That a variable is in the range of a loop."""
-    at = Affine.symbol(iv)
+    """That a variable, and so much more, is in the range of a loop."""
+    at = Affine.symbol(iv) + shift
     rows = [Constraint(at - bound.substitute(renamed)) for bound in lower]
     rows += [Constraint(bound.substitute(renamed) - at - 1) for bound in upper]
     return Condition.of(Guard.of(*rows))

@@ -112,24 +112,29 @@ def _turned_around(
     """Updates' axes as functions of the operand's. Both are called `%d`; substitution is all at once."""
     place = symbols(result_axes([Affine()] * rank))
     batch = {f"%{d}" for d in range(updates.rank) if d not in window_of.values()}
-    solved: dict[str, Affine] = {}
+    # Of an axis of one element, the only index is known.
+    single = [f"%{d}" for d, extent in enumerate(updates.shape) if extent == Affine.of(1)]
+    solved: dict[str, Affine] = {name: Affine() for name in single if name in batch}
+    strides: list[Affine] = []
     rows = {d: start for d, start in starts.items() if d not in window_of}
     progress = True
     while progress:
         progress = False
         for d, start in list(rows.items()):
             unknown = [name for name in start.names & batch if name not in solved]
-            if len(unknown) == 1 and abs(start.coefficient(unknown[0])) == 1:
+            if len(unknown) == 1 and start.coefficient(unknown[0]):
                 (name,) = unknown
                 coefficient = start.coefficient(name)
                 rest = start - Affine.symbol(name) * coefficient
                 if name not in rest.names:
-                    solved[name] = (place[d] - rest.substitute(solved)) * coefficient
+                    distance = (place[d] - rest.substitute(solved)) * (1 if coefficient > 0 else -1)
+                    solved[name] = distance // abs(coefficient)
+                    strides.append(distance % abs(coefficient))
                     del rows[d]
                     progress = True
     if batch - solved.keys():
         raise Unsupported("a scatter in which two updates may name one element")
-    equal = [place[d] - start.substitute(solved) for d, start in rows.items()]
+    equal = strides + [place[d] - start.substitute(solved) for d, start in rows.items()]
     for d, axis in window_of.items():
         solved[f"%{axis}"] = place[d] - starts.get(d, Affine()).substitute(solved)
     order = [solved[f"%{d}"] for d in range(updates.rank)]
