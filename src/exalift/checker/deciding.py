@@ -165,7 +165,12 @@ class _Decision:
             return self.refuted(refuted)
         cases = [first]
         for sizes in tuples[1:]:
-            case = self.traced(port, sizes)
+            try:
+                case = self.traced(port, sizes)
+            except UsageError as error:
+                # Ports may not take the smallest sizes, where JAX's functions drop dimensions.
+                self.notes.append(f"left out {shown(sizes)}: {error}")
+                continue
             if isinstance(case, Judgement):
                 return case
             cases.append(case)

@@ -209,9 +209,8 @@ def _tell(task: _Task, judgement: Judgement, at_least: Level, arguments: argpars
     if judgement.status is not Status.REFUTED:
         for assumption in judgement.assumptions:
             say(console, f"assumed: {assumption}")
-    if judgement.level is not Level.ALL_SIZES and judgement.status is not Status.REFUTED:
-        for note in judgement.notes:
-            say(console, f"note: {note}")
+    for note in judgement.notes:
+        say(console, f"note: {note}")
     if task.certificate.startswith("does not match"):
         say(console, f"certificate {task.certificate}")
 
