@@ -21,7 +21,7 @@ WRAPPERS = {
     "islpy": ("affine",),
     "llvmlite": ("llvm",),
     "clang": ("frontend/c",),
-    "iree": ("frontend/mlir",),
+    "iree": ("devices", "frontend/mlir"),
     "z3": ("proof",),
     "jax": ("devices", "dialects/stablehlo"),
     "jaxlib": ("capsule", "devices", "dialects/stablehlo"),

@@ -58,7 +58,10 @@ class AbsentDevice:
         raise DeviceError(f"{self.name} is not available: {self.reason}")
 
 
-KINDS: tuple[Kind, ...] = (Kind("xla", "xla", "xla_devices", "pip install 'exalift[xla]'"),)
+KINDS: tuple[Kind, ...] = (
+    Kind("xla", "xla", "xla_devices", "pip install 'exalift[xla]'"),
+    Kind("iree", "iree", "iree_devices", "pip install 'exalift[iree]'"),
+)
 
 
 def list_devices() -> tuple[Device, ...]:

@@ -1,0 +1,282 @@
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportAttributeAccessIssue=false, reportMissingTypeArgument=false, reportUnknownParameterType=false
+"""IREE: tensor functions compiled by LLVM for the CPU, and as SPIR-V for Vulkan.
+
+The compiler runs as a process of its own, so that its failure is an error here and not an end. CUDA code is
+compiled without a GPU, and run where IREE's driver finds one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import iree.compiler
+import iree.runtime
+import numpy as np
+
+from exalift.base import DeviceError, DType, TensorShape
+from exalift.capsule import Routine, Signature
+from exalift.capsule.stablehlo_artifact import check_artifact
+
+from .protocol import Array, Buffer, KernelExecutable
+
+_WORD = 4
+_WIDE = re.compile(r"\bf64\b|xf64>")
+_HALF = re.compile(r"\bf16\b|xf16>")
+_DTYPES = {dtype.numpy_name: dtype for dtype in DType}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What IREE's compiler is told, and the driver that runs the result."""
+
+    name: str
+    driver: str
+    flags: tuple[str, ...]
+    install: str
+    wide_flags: tuple[str, ...] = ()
+    """Besides, for functions with f64 in them, which not every device has."""
+
+    is_narrow: bool = False
+    """Whether its shaders get f16, and narrow tensors that end inside a word, wrong."""
+
+
+TARGETS = (
+    Target(
+        "iree-cpu",
+        "local-task",
+        (
+            "--iree-hal-target-device=local",
+            "--iree-hal-local-target-device-backends=llvm-cpu",
+            "--iree-llvmcpu-target-cpu=host",
+            "--iree-input-demote-f64-to-f32=false",
+        ),
+        "",
+    ),
+    # On lavapipe at least, linked executables fail, and command buffers that are recorded once and used
+    # again run on the operands of their first use.
+    Target(
+        "iree-vulkan",
+        "vulkan",
+        (
+            "--iree-hal-target-device=vulkan",
+            "--iree-hal-link-executables=false",
+            "--iree-hal-memoization=false",
+            "--iree-input-demote-f64-to-f32=false",
+        ),
+        "install a Vulkan driver (Debian: apt-get install mesa-vulkan-drivers)",
+        # The default target knows no f64; this one is the plainest of those that do.
+        ("--iree-vulkan-target=ampere",),
+        is_narrow=True,
+    ),
+    Target(
+        "iree-cuda",
+        "cuda",
+        ("--iree-hal-target-device=cuda", "--iree-cuda-target=sm_80"),
+        "it needs an NVIDIA GPU and its driver; code for it is compiled without",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IreeBuffer:
+    """A device array as a session's buffer."""
+
+    value: iree.runtime.DeviceArray
+    owner: IreeDevice
+
+    @property
+    def type(self) -> TensorShape:
+        shape = tuple(int(extent) for extent in self.value.shape)
+        return TensorShape(shape, _DTYPES[np.dtype(self.value.dtype).name])
+
+
+@dataclass(frozen=True, slots=True)
+class IreeFunction:
+    """A tensor function, loaded."""
+
+    session: IreeSession
+    signature: Signature
+    function: Callable[..., object]
+
+    def run(self, operands: Sequence[Buffer | int]) -> tuple[Buffer, ...]:
+        signature = self.signature
+        if len(operands) != len(signature.arguments):
+            raise DeviceError(
+                f"{signature.name} takes {len(signature.arguments)} arguments, got {len(operands)}"
+            )
+        values: list[object] = []
+        for position, (operand, type) in enumerate(zip(operands, signature.arguments, strict=True)):
+            if isinstance(operand, int):
+                operand = self.session.put(np.asarray(operand, np.int64))
+            if operand.type != type:
+                raise DeviceError(
+                    f"argument {position} of {signature.name} must be {type}, got {operand.type}"
+                )
+            values.append(self.session.own(operand))
+        try:
+            results = self.function(*values)
+        except Exception as error:
+            # The bindings raise plain errors of many kinds.
+            raise DeviceError(f"{signature.name} failed: {error}") from error
+        found = results if isinstance(results, tuple | list) else (results,)
+        return tuple(
+            IreeBuffer(_as_device_array(value, self.session), self.session.device) for value in found
+        )
+
+
+def _as_device_array(value: object, session: IreeSession) -> iree.runtime.DeviceArray:
+    if not isinstance(value, iree.runtime.DeviceArray):
+        return iree.runtime.asdevicearray(session.driver_device, value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class IreeSession:
+    """One of IREE's devices in use."""
+
+    device: IreeDevice
+    driver_device: iree.runtime.HalDevice
+
+    def compile_function(self, routine: Routine) -> IreeFunction:
+        code = self.device.compile_artifact(routine)
+        config = iree.runtime.Config(device=self.driver_device)
+        context = iree.runtime.SystemContext(config=config)
+        context.add_vm_module(iree.runtime.VmModule.copy_buffer(context.instance, code))
+        return IreeFunction(self, routine.signature, context.modules.module.main)
+
+    def compile_kernel(self, routine: Routine) -> KernelExecutable:
+        raise DeviceError(f"{self.device.name} runs no kernels, and was asked for {routine.name}")
+
+    def put(self, value: Array) -> IreeBuffer:
+        return IreeBuffer(iree.runtime.asdevicearray(self.driver_device, value), self.device)
+
+    def own(self, buffer: Buffer) -> iree.runtime.DeviceArray:
+        """The array behind a buffer of this device; DeviceError for another device's."""
+        if not isinstance(buffer, IreeBuffer) or buffer.owner != self.device:
+            raise DeviceError(f"a buffer of another device was given to {self.device.name}")
+        return buffer.value
+
+    def get(self, buffer: Buffer) -> Array:
+        array = self.own(buffer)
+        if self.device.target.driver == "local-task":
+            # A copy, since the mapped memory goes away with the device.
+            return np.array(array.to_host())
+        return self._copied(array, buffer.type)
+
+    def _copied(self, array: iree.runtime.DeviceArray, type: TensorShape) -> Array:
+        """Through a buffer that the host can map: `to_host` imports host memory, and some drivers refuse."""
+        result = np.empty(type.extents, array.dtype)
+        if not result.nbytes:
+            return result
+        memory, usage = iree.runtime.MemoryType, iree.runtime.BufferUsage
+        staging = self.driver_device.allocator.allocate_buffer(
+            memory_type=int(memory.HOST_VISIBLE) | int(memory.HOST_COHERENT) | int(memory.DEVICE_VISIBLE),
+            allowed_usage=int(usage.TRANSFER) | int(usage.MAPPING),
+            allocation_size=result.nbytes,
+        )
+        done = self.driver_device.create_semaphore(0)
+        self.driver_device.queue_copy(
+            array._buffer_view.get_buffer(),  # pyright: ignore[reportPrivateUsage]
+            staging,
+            wait_semaphores=[],
+            signal_semaphores=[(done, 1)],
+        )
+        iree.runtime.HalFence.create_at(done, 1).wait()
+        result[...] = staging.map().asarray(type.extents, np.dtype(array.dtype))
+        return result
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class IreeDevice:
+    """The default device of one of IREE's drivers."""
+
+    target: Target
+
+    @property
+    def name(self) -> str:
+        return self.target.name
+
+    @property
+    def kind(self) -> str:
+        return self.target.name
+
+    @property
+    def runs_functions(self) -> bool:
+        return True
+
+    @property
+    def runs_kernels(self) -> bool:
+        return False
+
+    @property
+    def available(self) -> bool:
+        return not self.reason
+
+    @property
+    def reason(self) -> str:
+        return _reason(self.target)
+
+    def open(self) -> IreeSession:
+        if not self.available:
+            raise DeviceError(f"{self.name} is not available: {self.reason}")
+        return IreeSession(self, iree.runtime.get_driver(self.target.driver).create_default_device())
+
+    def compile_artifact(self, routine: Routine) -> bytes:
+        """The routine's tensor function as code for this device, which need not be there.
+
+        Raises UsageError for a function that is not what its routine says, DeviceError where it has none or
+        IREE cannot compile it.
+        """
+        if routine.function is None:
+            raise DeviceError(f"{routine.name} has no tensor function; {self.name} runs no kernels")
+        text = check_artifact(routine.function, routine.signature)
+        if self.target.is_narrow and (wrong := _comes_out_wrong(text, routine.signature)):
+            raise DeviceError(f"{self.name} does not run {routine.name}: {wrong}")
+        flags = (*self.target.flags, *(self.target.wide_flags if _WIDE.search(text) else ()))
+        try:
+            code: bytes | None = iree.compiler.compile_str(
+                routine.function, input_type="stablehlo", extra_args=list(flags)
+            )
+        except iree.compiler.CompilerToolError as error:
+            lines = [line for line in str(error).splitlines() if "error:" in line] or [str(error)[:500]]
+            raise DeviceError(f"{self.name} cannot compile {routine.name}: {lines[0][:500]}") from error
+        assert code is not None  # it is None where a file is asked for
+        return code
+
+
+def _comes_out_wrong(text: str, signature: Signature) -> str:
+    """What of a function gives other numbers on Vulkan (seen on lavapipe, Mesa 22.3), or nothing.
+
+    Shaders read narrow types a word at a time, and the part of a word at a buffer's end reads as 0.
+    """
+    if _HALF.search(text):
+        return "it uses f16, which comes out wrong there"
+    for type in (*signature.arguments, *signature.results):
+        if type.bytes % _WORD:
+            return f"{type} does not fill whole words of {_WORD} bytes, and its end would be lost there"
+    return ""
+
+
+@lru_cache(maxsize=16)
+def _reason(target: Target) -> str:
+    if target.driver not in iree.runtime.query_available_drivers():
+        return f"this IREE has no {target.driver} driver; {target.install}"
+    try:
+        devices = iree.runtime.get_driver(target.driver).query_available_devices()
+    except Exception:
+        # What a missing loader or driver raises differs between drivers.
+        return f"IREE cannot use {target.driver}; {target.install}"
+    return "" if devices else f"IREE finds no {target.driver} device; {target.install}"
+
+
+def iree_devices() -> tuple[IreeDevice, ...]:
+    """IREE's devices, those without a driver included."""
+    return tuple(IreeDevice(target) for target in TARGETS)
