@@ -45,12 +45,12 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing exalift into $(VENV) (a few minutes the first time)"
-	@$(PIP) install -c constraints.txt -e .
+	@$(PIP) install -c constraints.txt -e '.[all]'
 	@touch $@
 
 $(VENV)/.installed-for-tests: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing exalift and what its tests need into $(VENV)"
-	@$(PIP) install -c constraints.txt -e '.[test]'
+	@$(PIP) install -c constraints.txt -e '.[all,test]'
 	@touch $@ $(VENV)/.installed
 
 # Compilers that some tests compare with. Without them those tests skip and say so.
@@ -66,6 +66,16 @@ system:
 			echo "for every test, install clang-19 and libpolly-19-dev (Debian: apt-get install clang-19 libpolly-19-dev)" >&2; \
 		fi; \
 	fi
+
+	@ls /usr/share/vulkan/icd.d/*.json >/dev/null 2>&1 || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing mesa-vulkan-drivers"; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+				apt-get install -y -qq --no-install-recommends mesa-vulkan-drivers >/dev/null \
+				|| echo "could not install mesa-vulkan-drivers; what needs a Vulkan device is skipped" >&2; \
+		else \
+			echo "for every test, install a Vulkan driver (Debian: apt-get install mesa-vulkan-drivers)" >&2; \
+		fi; }
 
 clean:
 	rm -rf out build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache
