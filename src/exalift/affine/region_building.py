@@ -78,7 +78,8 @@ class RegionBuilder:
         axes = list(points.names) if accumulation is None else points.gather()
         axes = _in_order_of(points.indices, axes)
         inner = [name for name in points.names if name not in axes]
-        box = _Box(points, axes, inner, outer, known, self.sizes)
+        inside = _in_bounds(points.indices, self.arrays[leaf.assign.array].shape)
+        box = _Box(points, axes, inner, outer, known, self.sizes, inside)
         ranges = self._widened(leaf, box)
         guards = box.guards(ranges)
         moves = {
@@ -137,6 +138,12 @@ class RegionBuilder:
                         yield name, Range(start, extent + start)
 
 
+def _in_bounds(indices: Iterable[Affine], shape: Iterable[Affine]) -> Guard:
+    """The condition under which every subscript is in its extent."""
+    pairs = zip(indices, shape, strict=True)
+    return Guard.of(*(Constraint(row) for index, extent in pairs for row in (index, extent - 1 - index)))
+
+
 def _in_order_of(indices: Iterable[Affine], names: list[str]) -> list[str]:
     """The names in the order in which subscripts use them, then those that none uses."""
     used = [name for index in indices for name in names if name in index.names]
@@ -157,7 +164,10 @@ class _Guards:
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """The rectangular hull of points over `axes` and, for an accumulation, over `inner`."""
+    """The rectangular hull of points over `axes` and, for an accumulation, over `inner`.
+
+    `inside` says where the subscripts written are in bounds.
+    """
 
     points: Points
     axes: list[str]
@@ -165,6 +175,7 @@ class _Box:
     outer: tuple[str, ...]
     known: isl.Set
     sizes: frozenset[str]
+    inside: Guard
 
     def known_sizes(self) -> isl.Set:
         return exists_all_but(self.known, self.sizes)
@@ -194,18 +205,19 @@ class _Box:
         return self.known.intersect(condition(guard))
 
     def guards(self, ranges: Mapping[str, Range]) -> _Guards:
-        """Exact conditions inside the hull. Where a reduction is empty, the region may run or not."""
+        """Exact conditions inside the hull. Where a reduction is empty, the region may run or not, as
+        long as it then writes in bounds."""
         held = self.points.condition
+        box = self._inside(self.axes, ranges)
         if not self.inner:
-            return _Guards(gist(held, self._inside(self.axes, ranges)), ALWAYS)
+            return _Guards(gist(held, box), ALWAYS)
         everything = self._inside([*self.axes, *self.inner], ranges)
         whole = gist(held, everything)
         if len(whole.disjuncts) == 1:
             inner = frozenset(self.inner)
             rows = whole.disjuncts[0]
-            return _Guards(
-                Guard.of(*(row for row in rows if not row.expression.names & inner)),
-                Guard.of(*(row for row in rows if row.expression.names & inner)),
-            )
-        outside = gist(exists(held, self.inner), self._inside(self.axes, ranges))
+            outer = Guard.of(*(row for row in rows if not row.expression.names & inner))
+            if box.intersect(condition(outer)).is_subset(condition(self.inside)):
+                return _Guards(outer, Guard.of(*(row for row in rows if row.expression.names & inner)))
+        outside = gist(exists(held, self.inner), box)
         return _Guards(outside, gist(held, everything.intersect(condition(outside))))
