@@ -18,11 +18,14 @@ from exalift.affine import (
     evaluate_regions,
     interpret,
     print_program,
+    split_in_source_order,
     split_into_regions,
     verify_program,
 )
 from exalift.affine.algebra import Machine
 from exalift.base import DType, RefusedError, UsageError, VerificationError
+from exalift.devices import XlaDevice
+from exalift.dialects.stablehlo import STABLEHLO, print_module, simplify
 from exalift.frontend.c import parse_c
 from exalift.reference import (
     InputRules,
@@ -32,6 +35,7 @@ from exalift.reference import (
     compile_c,
     random_inputs,
 )
+from exalift.synthesis import LiftOptions, lift_regions
 
 Arrays = Mapping[str, NDArray[np.generic]]
 Run = Callable[[Arrays, Mapping[str, int]], Arrays]
@@ -132,8 +136,25 @@ def prepare(stage: str, text: str, program: Program) -> Run:
             return lambda inputs, sizes: evaluate_regions(regions, inputs, sizes, Machine())
         case "lift":
             return run_lifted(exalift.lift(text, function="kernel", budget_s=30.0))
+        case "direct":
+            return run_direct(program)
         case _:
             raise ValueError(f"no stage {stage}")
+
+
+def run_direct(program: Program) -> Run:
+    """The last resort of a lift, whether it is needed or not: all loops stay, nothing is searched for."""
+    regions = split_in_source_order(program)
+    found = lift_regions(regions, STABLEHLO, LiftOptions(direct=True))
+    lifted = simplify(found.program)
+
+    def run(inputs: Arrays, sizes: Mapping[str, int]) -> Arrays:
+        compiled = XlaDevice().compile(print_module(lifted, sizes))
+        values = compiled.run([inputs[argument.name] for argument in lifted.arguments])
+        results = zip((result.name for result in lifted.results), values, strict=True)
+        return {**inputs, **{name: np.asarray(value) for name, value in results}}
+
+    return run
 
 
 def run_lifted(lifted: exalift.Lifted) -> Run:

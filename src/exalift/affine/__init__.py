@@ -30,7 +30,7 @@ from .ir import Array, Assign, If, Loop, Program, Role, Size, Statement
 from .printer import print_expression, print_program
 from .regions import Region, RegionProgram, RegionStep, SequentialLoop
 from .size_equations import solve_sizes
-from .splitting import split_into_regions
+from .splitting import split_in_source_order, split_into_regions
 from .traversal import fold, free_symbols, loads, nodes, rewrite, substitute, with_children
 from .verifier import verify_program
 from .written import parameter_arrays, written_arrays
@@ -95,6 +95,7 @@ __all__ = [
     "rewrite",
     "simplify_guard",
     "solve_sizes",
+    "split_in_source_order",
     "split_into_regions",
     "substitute",
     "verify_program",

@@ -75,6 +75,19 @@ class Guard:
             for d in self.disjuncts
         )
 
+    def least(self, name: str, otherwise: int) -> int:
+        """A value that the symbol never falls below, by the constraints on it alone and `otherwise`."""
+        found: list[int] = []
+        for conjunction in self.disjuncts:
+            least = otherwise
+            for constraint in conjunction:
+                expression = constraint.expression
+                coefficient = expression.coefficient(name)
+                if expression.names == {name} and expression.is_linear and coefficient > 0:
+                    least = max(least, -(expression.constant // coefficient))
+            found.append(least)
+        return min(found, default=otherwise)
+
     def __str__(self) -> str:
         if not self.disjuncts:
             return "never"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from .absorption import Absorption
@@ -33,6 +33,19 @@ def split_into_regions(program: Program) -> RegionProgram:
     `LARGEST_EXPANSION` times as large as the source's largest array, with all sizes alike. Every
     affine program splits: at worst all loops stay, around regions of single points.
     """
+    return _split(program, _Splitting.run)
+
+
+def split_in_source_order(program: Program) -> RegionProgram:
+    """The program with every loop kept as the source has it, around regions of single points.
+
+    Nothing is reordered, expanded or merged: what is right for every program, and the last resort where
+    what `split_into_regions` gives cannot be confirmed.
+    """
+    return _split(program, _Splitting.in_source_order)
+
+
+def _split(program: Program, run: Callable[[_Splitting], _Split]) -> RegionProgram:
     prepared, returned = _with_returned_array(program)
     results = tuple(
         (array.name, array.name)
@@ -44,7 +57,7 @@ def split_into_regions(program: Program) -> RegionProgram:
     kept = frozenset(name for name, _ in results)
     if returned is not None:
         kept |= {returned}
-    made = _Splitting(prepared, kept).run()
+    made = run(_Splitting(prepared, kept))
     # Expansion in several steps left names behind that nobody needs to see.
     taken = {size.name for size in program.sizes} | {
         a.name for a in made.arrays if a.name not in made.origins
@@ -116,7 +129,19 @@ class _Splitting:
         """What is always there: all loops, around single points."""
         program, originals = with_unique_ivs(self.program)
         planned = plan_in_source_order(program)
-        return self.composed(_Candidate(Expanded(program, {}, {}, {}), planned, originals), frozenset())
+        steps = self.built(planned)
+        arrays = tuple(a for a in program.arrays if a.role is Role.PARAMETER or a.name in self.used(steps))
+        return _Split(steps, arrays, originals, {})
+
+    def built(self, planned: Planned) -> tuple[RegionStep, ...]:
+        """The plan's regions as they are."""
+        arrays = {array.name: array for array in planned.program.arrays}
+        sizes = frozenset(size.name for size in planned.program.sizes)
+        known = size_context(planned.program)
+        return RegionBuilder(arrays, sizes, known, planned.reasons).steps(planned.plans)
+
+    def used(self, steps: tuple[RegionStep, ...]) -> frozenset[str]:
+        return RegionFacts().arrays_of(steps) | self.kept
 
     def best(self) -> _Split:
         rejected: set[Expansion] = set()
@@ -176,16 +201,15 @@ class _Splitting:
 
     def composed(self, found: _Candidate, inlined: frozenset[str]) -> _Split:
         planned = found.planned
-        arrays = {array.name: array for array in planned.program.arrays}
         sizes = frozenset(size.name for size in planned.program.sizes)
         known = size_context(planned.program)
-        steps = RegionBuilder(arrays, sizes, known, planned.reasons).steps(planned.plans)
+        steps = self.built(planned)
         local = frozenset(a.name for a in planned.program.arrays if a.role is Role.LOCAL) - self.kept
         steps = Composition(known, self.kept, local, inlined).run(steps)
         facts = RegionFacts()
         steps = Absorption(sizes, facts).run(steps, known)
         steps = Cases(sizes, facts).run(steps, known)
-        used = RegionFacts().arrays_of(steps) | self.kept
+        used = self.used(steps)
         left = tuple(a for a in planned.program.arrays if a.role is Role.PARAMETER or a.name in used)
         return _Split(steps, left, found.originals, found.expanded.origins)
 

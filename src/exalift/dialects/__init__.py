@@ -1,6 +1,6 @@
 """Dialects as data, and lifted programs written in them."""
 
-from .definition import Dialect, Hints, OpDefinition, no_attributes
+from .definition import Dialect, Elements, Hints, OpDefinition, no_attributes
 from .evaluate import evaluate_node, evaluate_program
 from .graph import (
     Argument,
@@ -25,6 +25,7 @@ __all__ = [
     "Attributes",
     "ConstantValue",
     "Dialect",
+    "Elements",
     "Hints",
     "IndexScalar",
     "Node",

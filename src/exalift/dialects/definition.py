@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from exalift.affine import Affine, Formula
+from exalift.base import DType
 
+from .graph import Node
 from .types import Attributes, TensorType
 
 
@@ -59,12 +62,38 @@ class OpDefinition:
     search: bool = True
 
 
+class Elements(Protocol):
+    """How single elements are computed in a dialect: nodes of rank 0, made without any search.
+
+    It is what is left where a search finds nothing. Each method raises VerificationError where the
+    dialect has no op for what is asked.
+    """
+
+    def apply(self, function: str, operands: Sequence[Node]) -> Node:
+        """A scalar function of `affine.functions`, comparisons and `select` among them."""
+        ...
+
+    def convert(self, operand: Node, dtype: DType) -> Node:
+        """The operand as `affine.Cast` converts it."""
+        ...
+
+    def read(self, array: Node, indices: Sequence[Affine]) -> Node:
+        """The element at `indices`; 0 (false) where that is out of bounds."""
+        ...
+
+    def write(self, array: Node, indices: Sequence[Affine], value: Node) -> Node:
+        """The array with `value` at `indices`; as it was where that is out of bounds."""
+        ...
+
+
 @dataclass(frozen=True)
 class Dialect:
-    """A named table of definitions; names are unique."""
+    """A named table of definitions; names are unique. `elements` is None where a dialect computes with
+    whole tensors only."""
 
     name: str
     definitions: tuple[OpDefinition, ...]
+    elements: Elements | None = None
     by_name: Mapping[str, OpDefinition] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from exalift.affine import (
     RegionStep,
     abstract_sizes,
     initial_contents_needed,
+    split_in_source_order,
     split_into_regions,
     verify_program,
 )
@@ -33,7 +34,8 @@ Level = Literal["bounded", "tested"]
 
 DIALECTS: Mapping[str, Dialect] = {"stablehlo": STABLEHLO}
 
-# A program that the proof refutes was found in unlucky environments; the search is begun anew elsewhere.
+# A program that the proof refutes was found in unlucky environments; the search is begun anew elsewhere,
+# and after so many times not at all.
 _ATTEMPTS = 3
 # The part of the budget that a proof may take; what is decidable is mostly decided in a second.
 _PROOF_SHARE = 0.25
@@ -97,22 +99,33 @@ def lift_program(source: Source, program: Program, options: Options) -> Lifted:
     abstracted = abstract_sizes(program, sizes.values)
     verify_program(abstracted)
     sizes = _with_abstracted(sizes, abstracted)
-    regions = split_into_regions(abstracted)
     needed = initial_contents_needed(abstracted)
     notes: list[Diagnostic] = [_size_note(program, size.name, size.value) for size in sizes.assumed]
-    verdict: Verdict | None = None
-    for attempt in range(_ATTEMPTS):
-        search = LiftOptions(_left(options, started), attempt, options.seed, sizes.values, options.progress)
-        found = lift_regions(regions, dialect, search)
-        lifted = conform(simplify(found.program), abstracted, needed)
-        verdict = _prove(abstracted, lifted, options, started)
+    whole = split_into_regions(abstracted)
+    reason = ""
+    for attempt in range(_ATTEMPTS + 1):
+        # The last resort searches for nothing: the source's own loops, around its single elements.
+        direct = attempt == _ATTEMPTS
+        if direct:
+            notes.append(_unconfirmed_note(program, reason))
+        regions = split_in_source_order(abstracted) if direct else whole
+        search = LiftOptions(
+            _left(options, started), attempt, options.seed, sizes.values, direct, options.progress
+        )
+        try:
+            found = lift_regions(regions, dialect, search)
+            lifted = conform(simplify(found.program), abstracted, needed)
+            verdict = _prove(abstracted, lifted, options, started)
+        except VerificationError as error:
+            reason = str(error)
+            continue
         if verdict.status is Status.REFUTED:
+            reason = f"{program.name}: every program found was refuted: {verdict.reason}"
             continue
         seconds = time.monotonic() - started
         rows = _regions(regions, found, verdict)
         return Lifted(source, program, abstracted, lifted, sizes, rows, verdict, tuple(notes), seconds)
-    reason = verdict.reason if verdict is not None else ""
-    raise VerificationError(f"{program.name}: every program found was refuted: {reason}")
+    raise VerificationError(reason)
 
 
 def _with_abstracted(sizes: Sizes, abstracted: Program) -> Sizes:
@@ -153,6 +166,10 @@ def _prove(source: Program, lifted: TensorProgram, options: Options, started: fl
     if verdict.level is None and verdict.status is not Status.REFUTED:
         raise VerificationError(f"{source.name}: the program found was not confirmed: {verdict.reason}")
     return verdict
+
+
+def _unconfirmed_note(program: Program, reason: str) -> Diagnostic:
+    return Diagnostic(f"no tensor program was confirmed, all loops stay ({reason})", program.span, "", "note")
 
 
 def _size_note(program: Program, name: str, value: int) -> Diagnostic:

@@ -48,15 +48,14 @@ def places(
     """
     names = [size.name for size in sizes]
     enough = _IN_LOOPS if loops else _WITNESSES
+    least = {s.name: context.least(s.name, s.minimum) for s in sizes}
     found: list[Place] = []
     patterns: set[tuple[bool, ...]] = set()
     for draw in range(_DRAWS if conditions else 1 + enough):
         generator = np.random.default_rng([seed, number, draw])
-        values = _drawn_sizes(sizes, context, generator) if draw else None
+        values = _drawn_sizes(least, context, draw, generator) if draw else None
         if values is None:
-            minimum = {
-                s.name: max(s.minimum, 4 + (3 * rank + 2 * number) % 5) for rank, s in enumerate(sizes)
-            }
+            minimum = {n: max(least[n], 4 + (3 * rank + 2 * number) % 5) for rank, n in enumerate(names)}
             values = choose_sizes(names, (), context, minimum)
         values |= _iterations(loops, values, generator, central=not draw)
         pattern = tuple(Guard.of(condition).at(values) for condition in conditions)
@@ -69,11 +68,16 @@ def places(
 
 
 def _drawn_sizes(
-    sizes: Sequence[Size], context: Guard, generator: np.random.Generator
+    least: Mapping[str, int], context: Guard, draw: int, generator: np.random.Generator
 ) -> dict[str, int] | None:
-    """Random small sizes that satisfy the context; None where a few tries find none."""
+    """Random small sizes that satisfy the context; None where a few tries find none.
+
+    In every other draw some sizes are at their least, where loops are empty and conditions fail.
+    """
     for spread in (8, 8, 8, 8, 12, 12, 12, 12, 16, 16, 16, 16):
-        values = {s.name: max(s.minimum, 2) + int(generator.integers(spread)) for s in sizes}
+        values = {name: max(low, 2) + int(generator.integers(spread)) for name, low in least.items()}
+        if draw % 2 == 0:
+            values |= {name: low for name, low in least.items() if generator.random() < 0.5}
         if context.at(values):
             return values
     return None

@@ -37,6 +37,7 @@ from exalift.dialects import (
 )
 
 from .bank import Bank
+from .elements import updated_element, whole_copy
 from .environment import Environment
 from .iterations import conditions_on_iterations, places
 from .sequential import peel
@@ -78,12 +79,14 @@ class RegionProgress:
 @dataclass(frozen=True, slots=True)
 class LiftOptions:
     """budget_s: seconds for the whole function. attempt: start from other environments than before
-    (for programs that a check refuted). sizes: real sizes, for limits and costs."""
+    (for programs that a check refuted). sizes: real sizes, for limits and costs. direct: search for
+    nothing, assemble every region element by element (see `elements`)."""
 
     budget_s: float = 60.0
     attempt: int = 0
     seed: int = 0
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    direct: bool = False
     progress: Callable[[RegionProgress], None] | None = None
 
 
@@ -112,8 +115,8 @@ def lift_regions(
     """The program with every region as a graph of the dialect's ops.
 
     A region that is not solved within the budget, or whose solutions are all refuted at other
-    sizes, stays as loops around smaller regions. Raises VerificationError where a single element
-    cannot be computed in the dialect.
+    sizes, stays as loops around smaller regions; a last element that no search solves is assembled
+    from its formula. Raises VerificationError where a single element cannot be computed in the dialect.
     """
     return _Lift(program, dialect, options or LiftOptions()).run()
 
@@ -211,8 +214,13 @@ class _Lift:
             return [Update(region.array, node, region.lines)], _ops(node)
         return self._serial(region, loops, effort)
 
+    def _types(self) -> dict[str, TensorType]:
+        return {name: self.type(name) for name in self.arrays}
+
     def _whole(self, region: Region, loops: tuple[IterationRange, ...], effort: Effort) -> Node | None:
         """The region's graph, with the right value in several environments; None where none was found."""
+        if self.options.direct or effort.left <= 0:
+            return whole_copy(region, self._types())
         for number in range(self.options.attempt, self.options.attempt + _ENVIRONMENTS):
             solver = self.solver(region, loops, number)
             found = write_back(region, solver.scope)
@@ -226,18 +234,23 @@ class _Lift:
     def _serial(
         self, region: Region, loops: tuple[IterationRange, ...], effort: Effort
     ) -> tuple[list[Step], tuple[str, ...]]:
-        """The region as a loop around smaller ones, as far as needed."""
+        """The region as a loop around smaller ones, as far as needed; a last element is assembled."""
         self.fresh += 1
-        # A last element must always be solved, whatever the budget: it takes milliseconds.
-        effort.deadline = max(effort.deadline, time.monotonic() + 5.0)
-        serialised = None if region.array not in self.arrays else peel(region, self.arrays, self.fresh)
+        serialised = peel(region, self.arrays, self.fresh)
         if serialised is None:
-            raise VerificationError(
-                f"no ops of {self.dialect.name} compute an element of {region.array} (line {region.lines[0]})"
-            )
+            node = self._element(region)
+            return [Update(region.array, node, region.lines)], _ops(node)
         self.arrays.update({array.name: array for array in serialised.arrays})
         self.solvers.clear()
         return self._nested(serialised.steps, loops, effort)
+
+    def _element(self, region: Region) -> Node:
+        elements = self.dialect.elements
+        if elements is None:
+            raise VerificationError(
+                f"no ops of {self.dialect.name} compute an element of {region.array} (line {region.lines[0]})"
+            )
+        return updated_element(region, self._types(), elements)
 
     def _nested(
         self, steps: tuple[RegionStep, ...], loops: tuple[IterationRange, ...], effort: Effort
@@ -263,7 +276,7 @@ class _Lift:
         literals = _literals(region)
         key = (loops, conditions, literals, number)
         if key not in self.solvers:
-            types = {name: self.type(name) for name in self.arrays}
+            types = self._types()
             found = places(sizes, loops, self.context, conditions, number, self.options.seed)
             environments = [Environment(place.values, PrimeField(), place.seed) for place in found]
             scope = Scope(types, loops, self.context, self.nominal, self.limit)

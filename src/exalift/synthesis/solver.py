@@ -133,7 +133,10 @@ class Solver:
         leaf = _leaf(goal, self.scope)
         if leaf is not None:
             return Solution(leaf, self.bank.seed(leaf))
-        if self._points(goal) > _POINTS:
+        if (
+            self._points(goal) > _POINTS
+            or min(goal_type(goal).at(self.bank.environment.sizes), default=0) < 0
+        ):
             return None
         target = Goal(goal_type(goal), self.values(goal))
         if first is None and _is_small(goal):

@@ -13,20 +13,20 @@ from . import (
     shaping,
     slicing,
 )
+from .elements import StablehloElements
 from .registry import registered_ops
 
-STABLEHLO = Dialect(
-    "stablehlo",
-    (
-        *elementwise.DEFINITIONS,
-        *shaping.DEFINITIONS,
-        *slicing.DEFINITIONS,
-        *dynamic_slicing.DEFINITIONS,
-        *reductions.DEFINITIONS,
-        *contractions.DEFINITIONS,
-        *convolution.DEFINITIONS,
-    ),
+_DEFINITIONS = (
+    *elementwise.DEFINITIONS,
+    *shaping.DEFINITIONS,
+    *slicing.DEFINITIONS,
+    *dynamic_slicing.DEFINITIONS,
+    *reductions.DEFINITIONS,
+    *contractions.DEFINITIONS,
+    *convolution.DEFINITIONS,
 )
+
+STABLEHLO = Dialect("stablehlo", _DEFINITIONS, StablehloElements(_DEFINITIONS))
 
 IMPORTED = Dialect("stablehlo", (*STABLEHLO.definitions, *affine_indexing.DEFINITIONS))
 """What programs that are read from modules are written in: the dialect, and two ops that are not printed."""

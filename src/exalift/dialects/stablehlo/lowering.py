@@ -217,12 +217,15 @@ def _starts(op: Operation, scene: Scene) -> tuple[Affine, ...]:
     return tuple(scene.fixed(start) for start in affines(op.attributes, "starts"))
 
 
-def _in_bounds(
+def _leaving(
     starts: Sequence[Affine], window: Sequence[int], whole: Sequence[int], loops: Sequence[LoopRange]
-) -> bool:
-    return all(
-        stays_within(start, 0, extent - length, loops)
-        for start, length, extent in zip(starts, window, whole, strict=True)
+) -> tuple[int, ...]:
+    """The dimensions in which a window may be out of bounds."""
+    rows = zip(starts, window, whole, strict=True)
+    return tuple(
+        dimension
+        for dimension, (start, length, extent) in enumerate(rows)
+        if not stays_within(start, 0, extent - length, loops)
     )
 
 
@@ -231,13 +234,54 @@ def _dynamic_slice(op: Operation, operands: Sequence[Value], result: TensorShape
     starts = _starts(op, scene)
     if not starts:
         return operand
-    if not _in_bounds(starts, result.extents, operand.type.extents, scene.loops):
-        operand, starts = _with_margin(operand, starts, result.extents, scene)
+    leaving = _leaving(starts, result.extents, operand.type.extents, scene.loops)
+    if all(result.extents[dimension] == 1 for dimension in leaving):
+        found = _window(operand, starts, result, scene)
+        if not leaving:
+            return found
+        nothing = scene.emitter.constant(0, result)
+        return _choose(_inside(starts, operand, leaving, scene), found, nothing, scene)
+    operand, starts = _with_margin(operand, starts, result.extents, scene)
+    return _window(operand, starts, result, scene)
+
+
+def _window(operand: Value, starts: Sequence[Affine], result: TensorShape, scene: Scene) -> Value:
+    """The window at starts that are clamped into bounds, as StableHLO clamps them."""
     if all(start.is_constant for start in starts):
-        return _static_slice(operand, [s.constant for s in starts], result, scene)
+        return _static_slice(operand, _clamped(starts, operand, result.extents), result, scene)
     scalars = [emit_index(start, scene) for start in starts]
     attributes = (("slice_sizes", _array(result.extents)),)
-    return scene.emitter.operation(op.name, (operand, *scalars), result, attributes)
+    return scene.emitter.operation("stablehlo.dynamic_slice", (operand, *scalars), result, attributes)
+
+
+def _clamped(starts: Sequence[Affine], operand: Value, window: Sequence[int]) -> list[int]:
+    rows = zip(starts, operand.type.extents, window, strict=True)
+    return [min(max(start.constant, 0), extent - length) for start, extent, length in rows]
+
+
+def _inside(starts: Sequence[Affine], operand: Value, dimensions: Sequence[int], scene: Scene) -> Value:
+    """Whether starts are in bounds in some dimensions, as a truth value."""
+    emitter = scene.emitter
+    found: Value | None = None
+    for dimension in dimensions:
+        start = emit_index(starts[dimension], scene)
+        last = emitter.integer(operand.type.extents[dimension] - 1)
+        for direction, bound in (("GE", emitter.integer(0)), ("LE", last)):
+            holds = emitter.operation("stablehlo.compare", (start, bound), I1, _signed(direction))
+            found = holds if found is None else emitter.operation("stablehlo.and", (found, holds), I1)
+    assert found is not None, "there is a dimension to ask about"
+    return found
+
+
+def _choose(truth: Value, then: Value, otherwise: Value, scene: Scene) -> Value:
+    return scene.emitter.operation("stablehlo.select", (truth, then, otherwise), then.type)
+
+
+def _signed(direction: str) -> AttributeTexts:
+    return (
+        ("comparison_direction", f"#stablehlo<comparison_direction {direction}>"),
+        ("compare_type", "#stablehlo<comparison_type SIGNED>"),
+    )
 
 
 def _static_slice(operand: Value, starts: Sequence[int], result: TensorShape, scene: Scene) -> Value:
@@ -258,7 +302,8 @@ def _with_margin(
     """The operand between margins of zeros as wide as the window, and the starts in it.
 
     StableHLO clamps a start that is out of bounds; between the margins a clamped window lies in zeros
-    alone, which is what the formula says. Starts that are constants are clamped here.
+    alone, which is what the formula says. Starts that are constants are clamped here. Windows of one
+    element are not padded: they are in or out as a whole, and `_inside` decides.
     """
     shape = tuple(e + 2 * w for e, w in zip(operand.type.extents, window, strict=True))
     wide = TensorShape(shape, operand.type.dtype)
@@ -286,15 +331,20 @@ def _dynamic_update_slice(
         return update
     if update.type.is_empty:
         return operand
-    inside = _in_bounds(starts, update.type.extents, result.extents, scene.loops)
-    if inside and update.type == result:
+    window = update.type.extents
+    leaving = _leaving(starts, window, result.extents, scene.loops)
+    if not leaving and update.type == result:
         return update
-    target, moved = operand, starts
-    if not inside:
-        target, moved = _with_margin(operand, starts, update.type.extents, scene)
+    if all(window[dimension] == 1 for dimension in leaving):
+        if leaving:
+            old = _window(operand, starts, update.type, scene)
+            update = _choose(_inside(starts, operand, leaving, scene), update, old, scene)
+        scalars = [emit_index(start, scene) for start in starts]
+        return scene.emitter.operation(op.name, (operand, update, *scalars), result)
+    target, moved = _with_margin(operand, starts, window, scene)
     scalars = [emit_index(start, scene) for start in moved]
     written = scene.emitter.operation(op.name, (target, update, *scalars), target.type)
-    return written if inside else _static_slice(written, update.type.extents, result, scene)
+    return _static_slice(written, window, result, scene)
 
 
 _Special = Callable[[Operation, Sequence[Value], TensorShape, Scene], Value]
@@ -342,10 +392,6 @@ def _floor_divide(value: Value, divisor: int, atom: FloorDiv, scene: Scene) -> V
     if stays_within(atom.numerator, 0, (1 << 62) - 1, scene.loops):
         return quotient
     rest = emitter.operation("stablehlo.remainder", (value, by), I64)
-    attributes = (
-        ("comparison_direction", "#stablehlo<comparison_direction LT>"),
-        ("compare_type", "#stablehlo<comparison_type SIGNED>"),
-    )
-    negative = emitter.operation("stablehlo.compare", (rest, emitter.integer(0)), I1, attributes)
+    negative = emitter.operation("stablehlo.compare", (rest, emitter.integer(0)), I1, _signed("LT"))
     lower = emitter.operation("stablehlo.add", (quotient, emitter.integer(-1)), I64)
     return emitter.operation("stablehlo.select", (negative, lower, quotient), I64)

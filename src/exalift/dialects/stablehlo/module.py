@@ -53,6 +53,12 @@ def print_module(program: TensorProgram, sizes: Mapping[str, int]) -> str:
     return emitter.finish([printer.result(r.array, r.type, arrays, emitter) for r in program.results])
 
 
+def _value_shape(type: TensorType, sizes: Mapping[str, int], what: str) -> TensorShape:
+    """The shape of a value; as in formulas, a negative extent counts as 0 (the inside of a stencil)."""
+    empty = {extent: Affine() for extent in type.shape if extent.names <= set(sizes) and extent.at(sizes) < 0}
+    return concrete(TensorType(tuple(empty.get(e, e) for e in type.shape), type.dtype), sizes, what)
+
+
 def concrete(type: TensorType, sizes: Mapping[str, int], what: str) -> TensorShape:
     extents: list[int] = []
     for extent in type.shape:
@@ -104,7 +110,7 @@ class Printer:
     def contents(self, array: str, arrays: Mapping[str, Value], emitter: Emitter) -> Value:
         if array in arrays:
             return arrays[array]
-        return emitter.constant(0, concrete(self.type_of(array), self.sizes, f"the local {array}"))
+        return emitter.constant(0, _value_shape(self.type_of(array), self.sizes, f"the local {array}"))
 
     def result(self, array: str, type: TensorType, arrays: Mapping[str, Value], emitter: Emitter) -> Value:
         if self.type_of(array) != type:
@@ -141,7 +147,7 @@ class Printer:
     def _operation(
         self, node: Operation, value_of: Callable[[Node], Value], scene: Scene, target: str
     ) -> Value:
-        result = concrete(node.type, self.sizes, f"{node.name} for {target}")
+        result = _value_shape(node.type, self.sizes, f"{node.name} for {target}")
         if result.is_empty:
             return scene.emitter.constant(0, result)
         self._check(node, result, scene, target)

@@ -29,11 +29,14 @@ from .scope import Scope, Split, hints_for, rewritten
 
 def split_load(goal: Formula, load: Load, scope: Scope) -> tuple[Split, ...]:
     """The first movement that applies; no split where the access is of none of the forms above."""
-    for peel in (_repetition, _order, _diagonal, _merged, _unit_dimensions, _reversal):
+    for peel in (_repetition, _order, _diagonal, _merged, _unit_dimensions):
         found = peel(goal, load)
         if found:
             return found
-    return _window(goal, load, scope)
+    if len(goal.axes) != len(load.indices) or any(len(_axes_of(i, goal)) != 1 for i in load.indices):
+        # Two axes in one dimension that are not one axis in two parts, as in `A[i + j]`.
+        return ()
+    return _reversal(goal, load) or _window(goal, load, scope)
 
 
 def _axes_of(index: Affine, goal: Formula) -> tuple[Axis, ...]:
@@ -219,11 +222,12 @@ def _window(goal: Formula, load: Load, scope: Scope) -> tuple[Split, ...]:
         dense = Formula(axes, replace(load, indices=indices))
         hints = hints_for(goal, strides=strides, corner=tuple((Affine(), s) for s in strides))
         return (Split((dense,), hints, "a stride"),)
-    if not moving:
-        axes = tuple(
-            Axis(axis.name, axis.extent - before - after)
-            for axis, before, after in zip(goal.axes, low, high, strict=True)
-        )
+    left = tuple(
+        axis.extent - before - after for axis, before, after in zip(goal.axes, low, high, strict=True)
+    )
+    # Where nothing may be left between the edges, the whole array gets them, and is cut.
+    if not moving and all(scope.nonnegative(extent) for extent in left):
+        axes = tuple(Axis(axis.name, extent) for axis, extent in zip(goal.axes, left, strict=True))
         indices = tuple(
             offset + before + Affine.symbol(axis.name)
             for axis, offset, before in zip(axes, offsets, low, strict=True)
@@ -252,10 +256,11 @@ def _zero(load: Load) -> Constant:
 
 
 def _shortfall(distance: Affine, scope: Scope) -> Affine:
-    """How far `distance` may fall below zero: zero, or an affine bound in the sizes."""
+    """How far `distance` may fall below zero: zero, or a bound in the sizes that is never negative."""
     if scope.nonnegative(distance):
         return Affine()
     bound = -scope.lowest(distance)
-    # A padding may be larger than needed but never negative, not even where a size is 1.
-    smallest = bound.constant + sum(c for _, c in bound.terms)
-    return bound + max(0, -smallest)
+    # The bound may be larger than needed, but negative nowhere: with sizes that it falls with at their
+    # least, it only grows, and what it then is at the least sizes of all is the least of it.
+    bound = scope.at_least_sizes(bound, falling=True)
+    return bound + max(0, -scope.at_least_sizes(bound, falling=False).constant)

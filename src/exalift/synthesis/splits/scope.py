@@ -61,6 +61,16 @@ class Scope:
             expression = _bound(expression, loop, lowest=True)
         return expression
 
+    def at_least_sizes(self, expression: Affine, falling: bool) -> Affine:
+        """The expression with sizes at their least: those that it falls with, or all of them."""
+        result = Affine((), expression.constant)
+        for atom, coefficient in expression.terms:
+            kept = Affine(((atom, 1),))
+            if not falling or coefficient < 0:
+                kept = kept.substitute({name: Affine.of(self.context.least(name, 1)) for name in kept.names})
+            result = result + kept * coefficient
+        return result
+
 
 def _bound(expression: Affine, loop: IterationRange, lowest: bool) -> Affine:
     """A bound of the expression over the iterations of one loop; floor divisions are monotone."""
