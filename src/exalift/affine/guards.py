@@ -83,7 +83,7 @@ class Guard:
             for constraint in conjunction:
                 expression = constraint.expression
                 coefficient = expression.coefficient(name)
-                if expression.names == {name} and expression.is_linear and coefficient > 0:
+                if expression.names == frozenset({name}) and expression.is_linear and coefficient > 0:
                     least = max(least, -(expression.constant // coefficient))
             found.append(least)
         return min(found, default=otherwise)

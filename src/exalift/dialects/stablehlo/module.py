@@ -115,6 +115,7 @@ class Printer:
     def result(self, array: str, type: TensorType, arrays: Mapping[str, Value], emitter: Emitter) -> Value:
         if self.type_of(array) != type:
             raise VerificationError(f"{array} has type {self.type_of(array)}, the result has {type}")
+        concrete(type, self.sizes, f"the result {array}")
         return self.contents(array, arrays, emitter)
 
     def _node(self, root: Node, arrays: Mapping[str, Value], scene: Scene, target: str) -> Value:
