@@ -103,6 +103,7 @@ def lift_program(source: Source, program: Program, options: Options) -> Lifted:
     notes: list[Diagnostic] = [_size_note(program, size.name, size.value) for size in sizes.assumed]
     whole = split_into_regions(abstracted)
     reason = ""
+    refuted: list[Mapping[str, int]] = []
     for attempt in range(_ATTEMPTS + 1):
         # The last resort searches for nothing: the source's own loops, around its single elements.
         direct = attempt == _ATTEMPTS
@@ -110,7 +111,13 @@ def lift_program(source: Source, program: Program, options: Options) -> Lifted:
             notes.append(_unconfirmed_note(program, reason))
         regions = split_in_source_order(abstracted) if direct else whole
         search = LiftOptions(
-            _left(options, started), attempt, options.seed, sizes.values, direct, options.progress
+            budget_s=_left(options, started),
+            attempt=attempt,
+            refuted=tuple(refuted),
+            seed=options.seed,
+            sizes=sizes.values,
+            direct=direct,
+            progress=options.progress,
         )
         try:
             found = lift_regions(regions, dialect, search)
@@ -121,6 +128,8 @@ def lift_program(source: Source, program: Program, options: Options) -> Lifted:
             continue
         if verdict.status is Status.REFUTED:
             reason = f"{program.name}: every program found was refuted: {verdict.reason}"
+            if verdict.counterexample is not None:
+                refuted.append(verdict.counterexample.sizes)
             continue
         seconds = time.monotonic() - started
         rows = _regions(regions, found, verdict)

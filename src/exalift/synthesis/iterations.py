@@ -24,6 +24,9 @@ _MOST = 16
 
 _DRAWS = 200
 
+_DOUBLINGS = 2
+"""How often the number of witnesses is doubled at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -33,36 +36,46 @@ class Place:
     seed: int
 
 
-def places(
-    sizes: Sequence[Size],
-    loops: Sequence[IterationRange],
-    context: Guard,
-    conditions: Sequence[Constraint],
-    number: int,
-    seed: int,
-) -> list[Place]:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the places of a region must satisfy: its loops, what holds for the sizes, and its `conditions`
+    on sizes and induction variables. `refuted` are sizes at which a whole program went wrong before."""
+
+    sizes: Sequence[Size]
+    loops: Sequence[IterationRange]
+    context: Guard
+    conditions: Sequence[Constraint]
+    refuted: Sequence[Mapping[str, int]] = ()
+
+
+def places(around: Surroundings, number: int, seed: int) -> list[Place]:
     """The place to search in, then the witnesses; `number` chooses among series of places.
 
-    Witnesses are drawn at random until every combination of truth values of `conditions` (on sizes and
-    induction variables) that came up in many draws has one, within a limit.
+    Witnesses are drawn at random until every combination of truth values of the conditions that came up
+    in many draws has one, within a limit. Inside of loops the first are at the loops' ends. Each refuted
+    program doubles the number of witnesses, half of which then have the sizes that refuted.
     """
+    sizes, loops, context, conditions = around.sizes, around.loops, around.context, around.conditions
     names = [size.name for size in sizes]
-    enough = _IN_LOOPS if loops else _WITNESSES
+    more = 1 << min(len(around.refuted), _DOUBLINGS)
+    enough = more * (_IN_LOOPS if loops else _WITNESSES)
     least = {s.name: context.least(s.name, s.minimum) for s in sizes}
     found: list[Place] = []
     patterns: set[tuple[bool, ...]] = set()
     for draw in range(_DRAWS if conditions else 1 + enough):
         generator = np.random.default_rng([seed, number, draw])
         values = _drawn_sizes(least, context, draw, generator) if draw else None
+        if draw % 2 and around.refuted:
+            values = dict(around.refuted[draw // 2 % len(around.refuted)])
         if values is None:
             minimum = {n: max(least[n], 4 + (3 * rank + 2 * number) % 5) for rank, n in enumerate(names)}
             values = choose_sizes(names, (), context, minimum)
-        values |= _iterations(loops, values, generator, central=not draw)
+        values |= _iterations(loops, values, generator, draw)
         pattern = tuple(Guard.of(condition).at(values) for condition in conditions)
         if len(found) <= enough or pattern not in patterns:
             found.append(Place(values, seed + 1000 * number + 50 * draw))
             patterns.add(pattern)
-        if len(found) > _MOST:
+        if len(found) > more * _MOST:
             break
     return found
 
@@ -87,16 +100,22 @@ def _iterations(
     loops: Sequence[IterationRange],
     sizes: Mapping[str, int],
     generator: np.random.Generator,
-    central: bool,
+    draw: int,
 ) -> dict[str, int]:
-    """An iteration of every loop, in its bounds where these are not empty; `central`: not the ends."""
+    """An iteration of every loop, in its bounds where these are not empty: not at the ends for the search
+    (draw 0), at the ends for the first witnesses, anywhere for the others."""
     values = dict(sizes)
     for loop in loops:
         first = max(bound.at(values) for bound in loop.lower)
         last = max(first, min(bound.at(values) for bound in loop.upper) - 1)
-        if central:
+        if draw == 0:
             margin = min(1, (last - first) // 2)
             first, last = first + margin, last - margin
+        elif draw in (1, 2):
+            last = min(last, first + draw - 1)
+            first = last
+        elif draw == 3:
+            first = last
         elif generator.random() < 0.5:
             # Early iterations, where the boxes that they cut are neither whole nor empty.
             last = min(last, first + 3)

@@ -39,17 +39,18 @@ from exalift.dialects import (
 from .bank import Bank
 from .elements import updated_element, whole_copy
 from .environment import Environment
-from .iterations import conditions_on_iterations, places
+from .iterations import Surroundings, conditions_on_iterations, places
 from .sequential import peel
 from .solver import Effort, Solver
 from .splits import IterationRange, Scope, write_back
 from .static_checks import SizeLimit
 from .statistics import Statistics
 from .unread import Poison
-from .witness import Witness
+from .witness import Ordered, Witness
 
 _ENVIRONMENTS = 4
-"""How many environments are tried before a region is split into loops."""
+"""How many environments are tried before a region is split into loops; two, where nothing was found that
+looked right in one of them."""
 
 _NOMINAL = 100
 """What a size is taken to be where limits and costs need a number and none is known."""
@@ -79,11 +80,13 @@ class RegionProgress:
 @dataclass(frozen=True, slots=True)
 class LiftOptions:
     """budget_s: seconds for the whole function. attempt: start from other environments than before
-    (for programs that a check refuted). sizes: real sizes, for limits and costs. direct: search for
-    nothing, assemble every region element by element (see `elements`)."""
+    (for programs that a check refuted). refuted: the sizes at which checks did so. sizes: real sizes, for
+    limits and costs. direct: search for nothing, assemble every region element by element (see
+    `elements`)."""
 
     budget_s: float = 60.0
     attempt: int = 0
+    refuted: tuple[Mapping[str, int], ...] = ()
     seed: int = 0
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     direct: bool = False
@@ -229,6 +232,8 @@ class _Lift:
             solution = solver.solve(found.goal, effort, found.split)
             if solution is not None:
                 return solution.node
+            if not solver.refuted and number > self.options.attempt:
+                break
         return None
 
     def _serial(
@@ -277,13 +282,16 @@ class _Lift:
         key = (loops, conditions, literals, number)
         if key not in self.solvers:
             types = self._types()
-            found = places(sizes, loops, self.context, conditions, number, self.options.seed)
+            around = Surroundings(sizes, loops, self.context, conditions, self.options.refuted)
+            found = places(around, number, self.options.seed)
             environments = [Environment(place.values, PrimeField(), place.seed) for place in found]
             scope = Scope(types, loops, self.context, self.nominal, self.limit)
             bank = Bank(environments[0], self.dialect, self.nominal, SizeLimit(self.limit))
             witnesses = [Witness(e, self.dialect, types, literals) for e in environments[1:]]
-            poison = Poison(replace(environments[-1], algebra=Machine()), self.dialect, types)
-            self.solvers[key] = Solver(bank, scope, (*witnesses, poison))
+            machine = [replace(e, algebra=Machine()) for e in environments[1:]]
+            ordered = [Ordered(e, self.dialect, types) for e in machine]
+            poison = Poison(machine[-1], self.dialect, types)
+            self.solvers[key] = Solver(bank, scope, (*witnesses, *ordered, poison))
         return self.solvers[key]
 
 

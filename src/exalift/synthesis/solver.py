@@ -74,13 +74,19 @@ class Effort:
 
 
 class Solver:
-    """Solves goals in one environment; solved goals and their values are shared among regions."""
+    """Solves goals in one environment; solved goals and their values are shared among regions.
+
+    `refuted` is set once a witness refused a graph that has its goal's value here: then another
+    environment may find what this one hides.
+    """
 
     def __init__(self, bank: Bank, scope: Scope, witnesses: Sequence[Witness | Poison] = ()) -> None:
         self.bank = bank
         self.scope = scope
         self.witnesses = witnesses
         self.solved: dict[Formula, Solution] = {}
+        self.failed: set[Formula] = set()
+        self.refuted = False
         self.contents: dict[str, Values] = {
             name: bank.environment.random(name, type) for name, type in scope.arrays.items()
         }
@@ -95,6 +101,9 @@ class Solver:
         open_goals = {root}
         answer: Solution | None = None
         resume = False
+        # How many goals were cut short so far: a failure that one of them may have caused is not kept.
+        cut = 0
+        cut_before = [0]
         while stack:
             key, steps = stack[-1]
             try:
@@ -103,15 +112,22 @@ class Solver:
                 answer, resume = done.value, True
                 stack.pop()
                 open_goals.discard(key)
+                before = cut_before.pop()
                 if answer is not None:
                     self.solved[key] = answer
+                elif before == cut and stack:
+                    self.failed.add(key)
                 continue
             if asked in self.solved:
                 answer, resume = self.solved[asked], True
+            elif asked in self.failed:
+                answer, resume = None, True
             elif asked in open_goals or effort.left <= 0:
                 # A goal that needs itself is no solution.
                 answer, resume = None, True
+                cut += 1
             else:
+                cut_before.append(cut)
                 stack.append((asked, self._steps(asked, effort, None)))
                 open_goals.add(asked)
                 answer, resume = None, False
@@ -217,7 +233,9 @@ class Solver:
         return Solution(chosen[result.node], result.entry)
 
     def _agree(self, goal: Formula, node: Node) -> bool:
-        return all(witness.agrees(goal, node) for witness in self.witnesses)
+        agreed = all(witness.agrees(goal, node) for witness in self.witnesses)
+        self.refuted |= not agreed
+        return agreed
 
     def _pin(self, parts: Sequence[Solution]) -> dict[Node, tuple[Node, ...]]:
         """Give the parts' entries the parts' graphs; where several share one, the graphs by the first."""

@@ -13,7 +13,22 @@ from math import prod
 
 import numpy as np
 
-from exalift.affine import Affine, Axis, Constant, Expression, Formula, Load, evaluate, rewrite
+from exalift.affine import (
+    FUNCTIONS,
+    Affine,
+    Apply,
+    Axis,
+    Cast,
+    Constant,
+    Expression,
+    Formula,
+    Kind,
+    Load,
+    Reduce,
+    evaluate,
+    nodes,
+    rewrite,
+)
 from exalift.affine.algebra.protocol import Values
 from exalift.base import DType
 from exalift.dialects import (
@@ -32,6 +47,7 @@ from .environment import Environment
 
 _SAMPLE = "%sample"
 _SAMPLES = 32
+_ORDERING = ("maximum", "minimum", "abs", "sign")
 _ENOUGH = 64
 """With fewer elements than this a goal is observed in many random contents, and not in two."""
 
@@ -41,13 +57,14 @@ class Witness:
     """One choice of sizes and iterations, with many random contents of the arrays, and what was observed.
 
     Values carry an axis of samples in front: scalars that are compared take one of few values in one
-    sample, and so look like each other often.
+    sample, and so look like each other often. `ties`: whether equal numbers occur among the samples.
     """
 
     environment: Environment
     dialect: Dialect
     arrays: Mapping[str, TensorType]
     literals: Sequence[Constant] = ()
+    ties: bool = True
     _contents: dict[int, dict[str, Values]] = field(default_factory=lambda: {})
     _nodes: dict[tuple[Node, int], Values] = field(default_factory=lambda: {})
     _goals: dict[Formula, Values] = field(default_factory=lambda: {})
@@ -61,7 +78,10 @@ class Witness:
         expected = self._goals.get(goal)
         if expected is None:
             expected = self._goals[goal] = self._evaluate(goal, self.contents(samples), samples)
-        return np.array_equal(self.value(node, samples), expected)
+        return self._same(self.value(node, samples), expected, goal.body.dtype)
+
+    def _same(self, actual: Values, expected: Values, dtype: DType) -> bool:
+        return np.array_equal(actual, expected)
 
     def valid(self, node: Node) -> bool:
         """Whether every op takes its operands at these sizes.
@@ -89,15 +109,14 @@ class Witness:
             first = self.environment.seed
             draws = [replace(self.environment, seed=first + sample) for sample in range(samples)]
             self._contents[samples] = {
-                name: np.stack(
-                    [
-                        _narrow(draw, type, draw.random(name, type), sample, self.literals)
-                        for sample, draw in enumerate(draws)
-                    ]
-                )
+                name: np.stack([self._drawn(draw, name, type, k) for k, draw in enumerate(draws)])
                 for name, type in self.arrays.items()
             }
         return self._contents[samples]
+
+    def _drawn(self, draw: Environment, name: str, type: TensorType, sample: int) -> Values:
+        values = draw.random(name, type)
+        return _narrow(draw, type, values, sample, self.literals) if self.ties else values
 
     def value(self, node: Node, samples: int) -> Values:
         """The value of a graph here; every node is evaluated once in the witness's life."""
@@ -127,6 +146,39 @@ class Witness:
                 meaning = formula(tuple(operand.type for operand in operands), attributes, type)
                 values = {str(n): self._nodes[operand, samples] for n, operand in enumerate(operands)}
                 return self._evaluate(meaning, values, samples)
+
+
+@dataclass
+class Ordered(Witness):
+    """A witness in machine numbers, for goals that compare floating-point numbers.
+
+    The order of the field is that of integers only: there, `i >= 0.75` holds for every `i`. It draws no
+    equal numbers, since rounding would decide between them, and asks nothing where the goal is not finite.
+    """
+
+    ties: bool = False
+
+    def agrees(self, goal: Formula, node: Node) -> bool:
+        """As a witness in the field; whatever has no order is not asked about."""
+        return not any(map(_needs_order, nodes(goal.body))) or super().agrees(goal, node)
+
+    def _same(self, actual: Values, expected: Values, dtype: DType) -> bool:
+        with np.errstate(invalid="ignore"):
+            known = np.isfinite(expected) if dtype.is_float else np.asarray(True)
+        return bool(np.all(self.environment.algebra.equal(actual, expected, dtype) | ~known))
+
+
+def _needs_order(node: Expression) -> bool:
+    match node:
+        case Apply(function=function, operands=operands):
+            ordering = FUNCTIONS[function].kind is Kind.COMPARISON or function in _ORDERING
+            return ordering and operands[0].dtype.is_float
+        case Reduce(function=function, dtype=dtype):
+            return function in _ORDERING and dtype.is_float
+        case Cast(operand=operand, dtype=dtype):
+            return operand.dtype.is_float and not dtype.is_float
+        case _:
+            return False
 
 
 def _sampled(formula: Formula, samples: int) -> Formula:

@@ -10,6 +10,7 @@ from exalift.affine import (
     Axis,
     Constraint,
     Expression,
+    FloorDiv,
     Formula,
     Guard,
     GuardValue,
@@ -115,7 +116,7 @@ def _box(region: Region, target: TensorType, scope: Scope) -> _Box | None:
     starts: list[Affine] = []
     for dimension, index in enumerate(region.indices):
         inside = [names[name] for name in index.names if name in names]
-        if len(inside) > 1 or (inside and (inside[0] in axes or index.coefficient(inside[0].name) != 1)):
+        if len(inside) > 1 or (inside and (inside[0] in axes or _slope(index, inside[0]) != 1)):
             return None
         axes.append(inside[0] if inside else Axis(f"u{dimension}", Affine((), 1)))
         starts.append(index.substitute({axis.name: Affine() for axis in inside}))
@@ -128,6 +129,12 @@ def _box(region: Region, target: TensorType, scope: Scope) -> _Box | None:
     before = Load(region.array, region.indices, target.dtype)
     value = guarded(region.guard, region.value, before)
     return _Box(Formula(tuple(axes), value), tuple(starts))
+
+
+def _slope(index: Affine, axis: Axis) -> int:
+    """By how much the index rises with the axis; 0 where that differs from step to step (`i - i // 2`)."""
+    divided = (a.numerator.names for a, _ in index.terms if isinstance(a, FloorDiv))
+    return 0 if any(axis.name in names for names in divided) else index.coefficient(axis.name)
 
 
 def _over_array(region: Region, target: TensorType, scope: Scope) -> Formula | None:
@@ -163,7 +170,7 @@ def _inverse_of(axis: Axis, region: Region) -> tuple[Affine, tuple[Constraint, .
     names = {a.name for a in region.axes}
     best: tuple[Affine, tuple[Constraint, ...]] | None = None
     for dimension, index in enumerate(region.indices):
-        coefficient = index.coefficient(axis.name)
+        coefficient = _slope(index, axis)
         if coefficient < 1 or len(index.names & names) != 1:
             continue
         distance = Affine.symbol(f"t{dimension}") - index.substitute({axis.name: Affine()})
