@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from exalift.base import DType, VerificationError
 
 from .affine_expression import Affine, FloorDiv
-from .domains import condition, size_context
+from .domains import condition, least_value, size_context
 from .guards import ALWAYS, Constraint, Guard
 from .in_bounds import in_bounds
 from .ir import Array, Program, Size
@@ -38,6 +38,9 @@ from .statement_maps import Scope, StatementMap, Substitution
 
 _LARGEST_I32 = 2**31 - 1
 
+_LARGEST_LEAST = 16
+"""A size made symbolic may always have to be as large as this: search and proof are quick there."""
+
 
 def abstract_sizes(program: Program, sizes: Mapping[str, int]) -> Program:
     """The program with fixed sizes symbolic; `sizes` gives values of size parameters.
@@ -49,13 +52,36 @@ def abstract_sizes(program: Program, sizes: Mapping[str, int]) -> Program:
     in, to the letter; VerificationError otherwise.
 
     Left alone: constants below `SMALLEST_ABSTRACTED`, those that are also coefficients of subscripts
-    (an extent of a flattened array), and whatever is data.
+    (an extent of a flattened array), those that cannot be small, since other constants stand beside
+    them (an array of 500 of which the element 495 is read), and whatever is data.
     """
     facts = Facts(program)
     classes = Classes(program, facts, sizes)
-    solution = _Solution.of(program, facts, classes, sizes)
-    if not solution.bases:
-        return program
+    fixed: frozenset[tuple[Slot, int]] = frozenset()
+    while True:
+        solution = _Solution.of(program, facts, classes, sizes, fixed)
+        if not solution.bases:
+            return program
+        made = _abstracted(program, solution, sizes)
+        large = _large(made)
+        if not large:
+            return made
+        fixed |= {solution.origins[name] for name in large}
+
+
+def _large(program: Program) -> list[str]:
+    """The sizes made symbolic that are never small."""
+    known = size_context(program)
+    found: list[str] = []
+    for size in program.sizes:
+        if size.value is not None and not size.is_parameter:
+            least = least_value(known, size.name)
+            if least is None or least > max(_LARGEST_LEAST, size.value // 2):
+                found.append(size.name)
+    return found
+
+
+def _abstracted(program: Program, solution: _Solution, sizes: Mapping[str, int]) -> Program:
     values = {**sizes, **{size.name: size.value for size in solution.sizes if size.value is not None}}
     arrays = tuple(solution.array(array) for array in program.arrays)
     body = _Abstraction(solution).body(program.body)
@@ -114,9 +140,17 @@ class _Solution:
     facts: Facts
     bases: dict[Slot, list[_Base]] = field(default_factory=dict[Slot, list[_Base]])
     sizes: list[Size] = field(default_factory=list[Size])
+    origins: dict[str, tuple[Slot, int]] = field(default_factory=dict[str, tuple[Slot, int]])
 
     @staticmethod
-    def of(program: Program, facts: Facts, classes: Classes, given: Mapping[str, int]) -> _Solution:
+    def of(
+        program: Program,
+        facts: Facts,
+        classes: Classes,
+        given: Mapping[str, int],
+        fixed: frozenset[tuple[Slot, int]],
+    ) -> _Solution:
+        """What to express each constant by; those in `fixed`, by class and value, stay what they are."""
         made = _Solution(classes, facts)
         taken = all_names(program)
         found = classes.all()
@@ -127,7 +161,7 @@ class _Solution:
                 made.bases[root] = [parameter]
             for value in _constants(members):
                 known = made.bases.get(root, [])
-                if value < SMALLEST_ABSTRACTED or value in facts.coefficients:
+                if value < SMALLEST_ABSTRACTED or value in facts.coefficients or (root, value) in fixed:
                     continue
                 if all(not is_near(value, base.value) for base in known):
                     made.bases[root] = [*known, _Base(Affine(), value)]
@@ -139,6 +173,7 @@ class _Solution:
                 name = fresh_name(f"n{value}", taken)
                 dtype = DType.I32 if value <= _LARGEST_I32 else DType.I64
                 made.sizes.append(Size(name, dtype, value=value, is_parameter=False))
+                made.origins[name] = (root, value)
                 expression = Affine.symbol(name)
             made.bases[root] = [
                 _Base(expression, value) if base.value == value and base.expression == Affine() else base

@@ -296,6 +296,17 @@ def bounds(item: isl.Set, name: str, given: Iterable[str]) -> Range:
     return Range(best(True), best(False) + 1)
 
 
+def least_value(item: isl.Set, name: str) -> int | None:
+    """The least value of a symbol over all points of a condition; None where there is none."""
+    points = tuple_set(exists_all_but(item, [name]), "", [name])
+    if points.is_empty():
+        return None
+    try:
+        return integer(points.lexmin().sample_point().get_coordinate_val(isl.dim_type.set, 0))
+    except isl.Error:
+        return None
+
+
 def equalities(item: isl.Set) -> tuple[Affine, ...]:
     """Expressions that are 0 all over a condition, as far as its affine hull tells."""
     rows = item.affine_hull().get_constraints()

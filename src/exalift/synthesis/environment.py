@@ -34,8 +34,8 @@ class Environment:
     samples: int = 1
 
     def shape(self, type: TensorType) -> tuple[int, ...]:
-        """The concrete shape of a symbolic type."""
-        return type.at(self.sizes)
+        """The concrete shape of a symbolic type; as in formulas, a negative extent counts as 0."""
+        return tuple(max(0, extent) for extent in type.at(self.sizes))
 
     def observed_shape(self, type: TensorType) -> tuple[int, ...]:
         """The shape of a value of a type here: with the axis of samples, where there are several."""

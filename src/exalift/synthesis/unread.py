@@ -51,7 +51,8 @@ def read_elements(
         node, here, mask = stack.pop()
         match node:
             case Load():
-                _mark(node, here, mask, arrays[node.array].at(sizes), found)
+                shape = tuple(max(0, extent) for extent in arrays[node.array].at(sizes))
+                _mark(node, here, mask, shape, found)
             case Apply(function="select", operands=(GuardValue(guard=guard), then, otherwise)):
                 holds = guard_mask(guard, here)
                 stack += [(then, here, mask & holds), (otherwise, here, mask & ~holds)]

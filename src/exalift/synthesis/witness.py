@@ -74,7 +74,7 @@ class Witness:
         """Whether the graph has the goal's value here, in all samples."""
         if not self.valid(node):
             return False
-        samples = _SAMPLES if prod(node.type.at(self.environment.sizes)) < _ENOUGH else 2
+        samples = _SAMPLES if prod(self.environment.shape(node.type)) < _ENOUGH else 2
         expected = self._goals.get(goal)
         if expected is None:
             expected = self._goals[goal] = self._evaluate(goal, self.contents(samples), samples)
