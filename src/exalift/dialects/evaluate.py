@@ -7,7 +7,7 @@ from typing import assert_never
 
 import numpy as np
 
-from exalift.affine import Formula, evaluate
+from exalift.affine import Affine, Apply, Cast, Expression, Formula, Load, evaluate, substitute
 from exalift.affine.algebra import Algebra, Values
 from exalift.base import UsageError, VerificationError
 
@@ -25,6 +25,8 @@ from .graph import (
     postorder,
 )
 from .types import TensorType
+
+_ONE = Affine.of(1)
 
 
 def evaluate_node(
@@ -110,6 +112,7 @@ class _Runner:
         self.algebra = algebra
         self.dialect = dialect
         self.formulas: dict[int, Formula] = {}
+        self.elements: dict[int, Expression] = {}
         self.orders: dict[int, tuple[Node, ...]] = {}
 
     def value(self, root: Node, arrays: Mapping[str, Values], sizes: Mapping[str, int]) -> Values:
@@ -137,9 +140,46 @@ class _Runner:
                 return self.algebra.index(np.asarray(index.at(sizes), np.int64), type.dtype)
             case Operation(operands=operands):
                 below = {str(position): values[operand] for position, operand in enumerate(operands)}
-                return evaluate(self.formula(node), below, sizes, self.algebra)
+                formula = self.formula(node)
+                if not any(extent != _ONE for extent in formula.shape):
+                    element = self.element(node, formula, below, sizes)
+                    if element is not None:
+                        return element.reshape((1,) * len(formula.axes))
+                return evaluate(formula, below, sizes, self.algebra)
             case _:
                 assert_never(node)
+
+    def element(
+        self, node: Operation, formula: Formula, operands: Mapping[str, Values], sizes: Mapping[str, int]
+    ) -> Values | None:
+        """The value of a formula at its only point; None where it is more than one function of loads.
+
+        Loops that stay compute element by element: whole-array evaluation would be mostly overhead.
+        """
+        body = self.elements.get(id(node))
+        if body is None:
+            at = {axis.name: Affine() for axis in formula.axes}
+            body = self.elements[id(node)] = substitute(formula.body, at)
+        match body:
+            case Load():
+                return self.loaded(body, operands, sizes)
+            case Cast(Load() as operand, dtype):
+                return self.algebra.cast(self.loaded(operand, operands, sizes), operand.dtype, dtype)
+            case Apply(function, parts, dtype):
+                loaded = [self.loaded(part, operands, sizes) for part in parts if isinstance(part, Load)]
+                if len(loaded) < len(parts):
+                    return None
+                return self.algebra.apply(function, loaded, parts[-1].dtype, dtype)
+            case _:
+                return None
+
+    def loaded(self, load: Load, operands: Mapping[str, Values], sizes: Mapping[str, int]) -> Values:
+        """One element, as a 0-d array."""
+        array = operands[load.array]
+        place = tuple(index.at(sizes) for index in load.indices)
+        if all(0 <= index < extent for index, extent in zip(place, array.shape, strict=True)):
+            return array[(*place, ...)]
+        return self.algebra.constant(0, load.dtype)
 
     def formula(self, node: Operation) -> Formula:
         known = self.formulas.get(id(node))

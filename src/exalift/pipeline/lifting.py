@@ -94,47 +94,90 @@ def lift(
 def lift_program(source: Source, program: Program, options: Options) -> Lifted:
     """Lift one parsed function. Raises UsageError and VerificationError as `lift` does."""
     started = time.monotonic()
-    dialect = options.dialect
     sizes = choose_sizes(program, options.sizes)
     abstracted = abstract_sizes(program, sizes.values)
     verify_program(abstracted)
     sizes = _with_abstracted(sizes, abstracted)
-    needed = initial_contents_needed(abstracted)
     notes: list[Diagnostic] = [_size_note(program, size.name, size.value) for size in sizes.assumed]
-    whole = split_into_regions(abstracted)
-    reason = ""
+    lifting = _Lifting(source, program, abstracted, sizes, options, started)
+    regions = split_into_regions(abstracted)
     refuted: list[Mapping[str, int]] = []
-    for attempt in range(_ATTEMPTS + 1):
-        # The last resort searches for nothing: the source's own loops, around its single elements.
-        direct = attempt == _ATTEMPTS
-        if direct:
-            notes.append(_unconfirmed_note(program, reason))
-        regions = split_in_source_order(abstracted) if direct else whole
-        search = LiftOptions(
-            budget_s=_left(options, started),
-            attempt=attempt,
-            refuted=tuple(refuted),
-            seed=options.seed,
-            sizes=sizes.values,
-            direct=direct,
-            progress=options.progress,
-        )
+    reason = ""
+    for attempt in range(_ATTEMPTS):
         try:
-            found = lift_regions(regions, dialect, search)
-            lifted = conform(simplify(found.program), abstracted, needed)
-            verdict = _prove(abstracted, lifted, options, started)
+            found, lifted, verdict = lifting.attempt(regions, attempt, refuted)
         except VerificationError as error:
             reason = str(error)
-            continue
-        if verdict.status is Status.REFUTED:
-            reason = f"{program.name}: every program found was refuted: {verdict.reason}"
-            if verdict.counterexample is not None:
-                refuted.append(verdict.counterexample.sizes)
-            continue
-        seconds = time.monotonic() - started
+            break
+        if verdict.status is not Status.REFUTED:
+            return lifting.result(regions, found, lifted, verdict, notes)
+        reason = f"{program.name}: every program found was refuted: {verdict.reason}"
+        if verdict.counterexample is not None:
+            refuted.append(verdict.counterexample.sizes)
+        if time.monotonic() - started > options.budget_s:
+            break
+    # The last resort searches for nothing: the source's own loops, around its single elements.
+    regions = split_in_source_order(abstracted)
+    found, lifted, verdict = lifting.attempt(regions, _ATTEMPTS, (), direct=True)
+    if verdict.status is Status.REFUTED:
+        raise VerificationError(reason)
+    return lifting.result(regions, found, lifted, verdict, [*notes, _unconfirmed_note(program, reason)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Lifting:
+    """One function on its way, from the `started` second (of the monotonic clock) on."""
+
+    source: Source
+    program: Program
+    abstracted: Program
+    sizes: Sizes
+    options: Options
+    started: float
+
+    def attempt(
+        self,
+        regions: RegionProgram,
+        number: int,
+        refuted: Sequence[Mapping[str, int]],
+        direct: bool = False,
+    ) -> tuple[LiftedRegions, TensorProgram, Verdict]:
+        """Search, clean up and prove once. VerificationError where nothing is found or confirmed."""
+        search = LiftOptions(
+            budget_s=_left(self.options, self.started),
+            attempt=number,
+            refuted=tuple(refuted),
+            seed=self.options.seed,
+            sizes=self.sizes.values,
+            direct=direct,
+            progress=self.options.progress,
+        )
+        found = lift_regions(regions, self.options.dialect, search)
+        needed = initial_contents_needed(self.abstracted)
+        lifted = conform(simplify(found.program), self.abstracted, needed)
+        return found, lifted, _prove(self.abstracted, lifted, self.options, self.started)
+
+    def result(
+        self,
+        regions: RegionProgram,
+        found: LiftedRegions,
+        lifted: TensorProgram,
+        verdict: Verdict,
+        notes: Sequence[Diagnostic],
+    ) -> Lifted:
         rows = _regions(regions, found, verdict)
-        return Lifted(source, program, abstracted, lifted, sizes, rows, verdict, tuple(notes), seconds)
-    raise VerificationError(reason)
+        seconds = time.monotonic() - self.started
+        return Lifted(
+            self.source,
+            self.program,
+            self.abstracted,
+            lifted,
+            self.sizes,
+            rows,
+            verdict,
+            tuple(notes),
+            seconds,
+        )
 
 
 def _with_abstracted(sizes: Sizes, abstracted: Program) -> Sizes:

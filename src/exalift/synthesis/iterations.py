@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
-from exalift.affine import Constraint, Expression, Guard, GuardValue, Reduce, Region, Size, nodes
+from exalift.affine import Affine, Constraint, Expression, Guard, GuardValue, Reduce, Region, Size, nodes
 
 from .environment import choose_sizes
 from .splits import IterationRange
@@ -19,10 +20,13 @@ _IN_LOOPS = 10
 """How many there are at least inside of loops: at many iterations a mask is all true or all false, and
 says nothing."""
 
-_MOST = 16
+_MOST = 20
 """How many there are where conditions on iterations ask for more."""
 
 _DRAWS = 200
+
+_MOST_AXES = 2
+"""A constraint on more axes than this is not asked at their ends."""
 
 _DOUBLINGS = 2
 """How often the number of witnesses is doubled at most."""
@@ -126,13 +130,30 @@ def _iterations(
 def conditions_on_iterations(
     region: Region, sizes: Sequence[Size], loops: Sequence[IterationRange]
 ) -> tuple[Constraint, ...]:
-    """The constraints in a region that hold or fail for a whole iteration of the loops around."""
+    """The constraints in a region that hold or fail for a whole iteration of the loops around.
+
+    One that also uses axes is asked at their ends: there it begins and ceases to cut the region.
+    """
     known = {size.name for size in sizes} | {loop.iv for loop in loops}
+    ivs = {loop.iv for loop in loops}
     guards = [region.guard]
+    axes = list(region.axes)
     for node in nodes(region.value):
         guards += _guards(node)
-    found = (c for guard in guards for conjunction in guard.disjuncts for c in conjunction)
-    return tuple(dict.fromkeys(c for c in found if c.expression.names <= known))
+        axes += node.axes if isinstance(node, Reduce) else ()
+    extents = {axis.name: axis.extent for axis in axes}
+    found: dict[Constraint, None] = {}
+    for constraint in dict.fromkeys(c for guard in guards for d in guard.disjuncts for c in d):
+        names = constraint.expression.names
+        used = sorted(names & extents.keys())
+        if not used and names <= known:
+            found[constraint] = None
+        elif names & ivs and len(used) <= _MOST_AXES:
+            for ends in product(*((Affine(), extents[name] - 1) for name in used)):
+                at_ends = constraint.expression.substitute(dict(zip(used, ends, strict=True)))
+                if at_ends.names <= known:
+                    found[Constraint(at_ends, constraint.equality)] = None
+    return tuple(found)
 
 
 def _guards(node: Expression) -> list[Guard]:
