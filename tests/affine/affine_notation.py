@@ -227,6 +227,12 @@ def program(
 def check_regions(made: Program, *sizes: dict[str, int], seed: int = 0) -> RegionProgram:
     """The region program, after comparing it with the interpreter in the prime field at every size."""
     regions = split_into_regions(made)
+    compare_regions(made, regions, *sizes, seed=seed)
+    return regions
+
+
+def compare_regions(made: Program, regions: RegionProgram, *sizes: dict[str, int], seed: int = 0) -> None:
+    """Compare regions with the interpreter on their program, in the prime field at every size."""
     algebra = PrimeField()
     generator = np.random.default_rng(seed)
     for values in sizes:
@@ -243,7 +249,6 @@ def check_regions(made: Program, *sizes: dict[str, int], seed: int = 0) -> Regio
             if name in made.by_value:
                 continue
             assert np.array_equal(value, expected[name]), f"{name} differs at {values}"
-    return regions
 
 
 def render(made: RegionProgram) -> list[str]:

@@ -197,3 +197,13 @@ for i in range(0, {size}):
 """
     made = abstracted(text, A=f"{size}, {size}")
     check_regions(made, values(made), dict.fromkeys(values(made), 4))
+
+
+def test_extents_that_cannot_be_small_stay() -> None:
+    text = """
+for i in range(0, 10):
+  A[495] += A[i]
+  B[i] = A[11 * i + 40]
+"""
+    made = abstracted(text, A="500", B="40")
+    assert shapes(made)["A"] == ("500",)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -15,6 +18,7 @@ from exalift.affine import (
     Constraint,
     Expression,
     Guard,
+    GuardValue,
     IndexValue,
     Load,
     Program,
@@ -26,11 +30,11 @@ from exalift.affine import (
     Size,
     evaluate_regions,
 )
-from exalift.affine.algebra import PrimeField
-from exalift.base import DType
+from exalift.affine.algebra import Algebra, Machine, PrimeField
+from exalift.base import DType, VerificationError
 from exalift.dialects import Operation, TensorLoop, Update, evaluate_program, postorder
 from exalift.dialects.stablehlo import STABLEHLO
-from exalift.synthesis import LiftedRegions, lift_regions
+from exalift.synthesis import LiftedRegions, LiftOptions, lift_regions
 
 F64 = DType.F64
 n, m, p = (Affine.symbol(name) for name in ("n", "m", "p"))
@@ -94,12 +98,19 @@ def ops(lifted: LiftedRegions) -> set[str]:
     return found
 
 
-def check(regions: RegionProgram, *, loops: int = 0) -> LiftedRegions:
+SIZES = ({"n": 3, "m": 4, "p": 5}, {"n": 9, "m": 6, "p": 3})
+
+
+def check(regions: RegionProgram, *, loops: int = 0, algebra: Algebra | None = None) -> LiftedRegions:
     """Lift, count the loops that were added, and compare at sizes that the search did not use."""
     lifted = lift_regions(regions, STABLEHLO)
     assert sum(report.residual_loops for report in lifted.reports) == loops
-    field = PrimeField()
-    for sizes in ({"n": 3, "m": 4, "p": 5}, {"n": 9, "m": 6, "p": 3}):
+    compare(regions, lifted, algebra or PrimeField())
+    return lifted
+
+
+def compare(regions: RegionProgram, lifted: LiftedRegions, field: Algebra) -> None:
+    for sizes in SIZES:
         generator = np.random.default_rng(7)
         inputs = {
             a.name: field.random(generator, tuple(e.at(sizes) for e in a.shape), a.dtype)
@@ -109,7 +120,6 @@ def check(regions: RegionProgram, *, loops: int = 0) -> LiftedRegions:
         actual = evaluate_program(lifted.program, inputs, sizes, field, STABLEHLO)
         for name, holder in regions.results:
             np.testing.assert_array_equal(actual[name], expected[holder])
-    return lifted
 
 
 def test_a_matrix_product_is_one_contraction() -> None:
@@ -257,6 +267,58 @@ def test_what_no_op_computes_stays_a_loop() -> None:
     body = Reduce("maximum", (Axis("k", m), Axis("j", m)), plus(at("A", i, k), at("A", i, j)), F64)
     lifted = check(program({"A": (n, m), "C": (n,)}, region("C", {"i": n}, (i,), body)), loops=1)
     assert any(isinstance(step, TensorLoop) for step in lifted.program.body)
+
+
+def test_one_element_for_all_of_an_inside() -> None:
+    """`A[3]` may lie past the inside that it fills, where the array is small."""
+    check(program({"A": (n,)}, region("A", {"i": n - 2}, (i + 1,), at("A", THREE))))
+
+
+def test_a_write_whose_subscript_rises_in_steps() -> None:
+    """`A[i % 2][i]` is no box: the first subscript is `i` less a quotient of `i`."""
+    step = region("A", {"i": n}, (i - (i // 2) * 2, i), at("B", i))
+    check(program({"A": (TWO, n), "B": (n,)}, step))
+
+
+def test_indices_that_are_compared_with_fractions() -> None:
+    """`t >= 0.75` fails in the first iteration only; the field has no such order."""
+    late = Apply("compare_ge", (IndexValue(t, F64), Constant(Fraction(3, 4), F64)), DType.I1)
+    value = Apply("maximum", (Apply("select", (late, at("b"), at("a")), F64), at("a")), F64)
+    loop = SequentialLoop("t", (Affine(),), (n,), (region("a", {}, (), value),), "by hand")
+    check(program({"a": (), "b": ()}, loop), algebra=Machine())
+
+
+def test_the_least_sizes_are_witnesses_too() -> None:
+    """A guard on sizes alone, which fails only where a size is at its least."""
+    check(program({"A": (n,)}, region("A", {}, (TWO,), Constant(5, F64), Constraint(n - 4))))
+
+
+@pytest.mark.parametrize(
+    "budget", [LiftOptions(direct=True), LiftOptions(budget_s=0.0)], ids=["direct", "no time"]
+)
+def test_the_last_resort_needs_no_search(budget: LiftOptions) -> None:
+    """Every kind of expression, and a region that reads the array that it writes elsewhere."""
+    inside = total(times(at("A", k, i), at("B", k, j)), ("k", n), guard=Guard.of(Constraint(k - i - 1)))
+    sum_ = region("B", {"i": n, "j": m}, (i, j), plus(at("B", i, j), inside))
+    shifted = region("A", {"i": n, "j": n}, (i, n - 1 - j), at("A", i + 1, j - 2))
+    shifted = replace(shifted, guard=~Guard.of(Constraint(i - j, True)))
+    odd = Apply("select", (GuardValue(Guard.of(Constraint(i % 2 - 1, True))), at("x", i), at("s")), F64)
+    value = plus(odd, Cast(IndexValue(i * 2 - 7, DType.I32), F64))
+    mixed = region("x", {"i": n}, (i,), value, Constraint(i - 1))
+    steps = (sum_, shifted, mixed)
+    arrays = {"A": (n, n), "B": (n, m), "x": (n,), "s": ()}
+    regions = program(arrays, *steps)
+    lifted = lift_regions(regions, STABLEHLO, budget)
+    assert not ops(lifted) & {"dot_general", "iota", "reduce", "slice", "broadcast_in_dim"}
+    assert all(report.statistics.enumerated == 0 for report in lifted.reports)
+    compare(regions, lifted, PrimeField())
+
+
+def test_a_dialect_without_elements_says_what_it_lacks() -> None:
+    body = Reduce("maximum", (Axis("k", m), Axis("j", m)), plus(at("A", i, k), at("A", i, j)), F64)
+    regions = program({"A": (n, m), "C": (n,)}, region("C", {"i": n}, (i,), body))
+    with pytest.raises(VerificationError, match="no ops of stablehlo compute an element"):
+        lift_regions(regions, replace(STABLEHLO, elements=None), LiftOptions(budget_s=0.0))
 
 
 def test_integers_wrap() -> None:

@@ -17,6 +17,7 @@ from .graph import (
     postorder,
 )
 from .types import Attributes, AttributeValue, TensorType, attribute
+from .validity import ill_formed, takes_operands
 
 __all__ = [
     "Argument",
@@ -40,6 +41,8 @@ __all__ = [
     "attribute",
     "evaluate_node",
     "evaluate_program",
+    "ill_formed",
     "no_attributes",
     "postorder",
+    "takes_operands",
 ]

@@ -20,7 +20,7 @@ from exalift.affine import (
     verify_program,
 )
 from exalift.base import NO_SPAN, Diagnostic, UsageError, VerificationError
-from exalift.dialects import Dialect, TensorProgram
+from exalift.dialects import Dialect, TensorProgram, ill_formed
 from exalift.dialects.stablehlo import STABLEHLO, simplify
 from exalift.proof import Status, Verdict, prove
 from exalift.synthesis import LiftedRegions, LiftOptions, RegionProgress, lift_regions
@@ -109,11 +109,13 @@ def lift_program(source: Source, program: Program, options: Options) -> Lifted:
         except VerificationError as error:
             reason = str(error)
             break
-        if verdict.status is not Status.REFUTED:
+        wrong_at = lifting.ill_formed_at(lifted, verdict)
+        if verdict.status is not Status.REFUTED and wrong_at is None:
             return lifting.result(regions, found, lifted, verdict, notes)
         reason = f"{program.name}: every program found was refuted: {verdict.reason}"
         if verdict.counterexample is not None:
-            refuted.append(verdict.counterexample.sizes)
+            wrong_at = verdict.counterexample.sizes
+        refuted += [wrong_at] if wrong_at is not None else []
         if time.monotonic() - started > options.budget_s:
             break
     # The last resort searches for nothing: the source's own loops, around its single elements.
@@ -156,6 +158,13 @@ class _Lifting:
         needed = initial_contents_needed(self.abstracted)
         lifted = conform(simplify(found.program), self.abstracted, needed)
         return found, lifted, _prove(self.abstracted, lifted, self.options, self.started)
+
+    def ill_formed_at(self, lifted: TensorProgram, verdict: Verdict) -> Mapping[str, int] | None:
+        """The first sizes, of those tested and those at hand, at which an op does not take its operands."""
+        for sizes in (self.sizes.values, *verdict.sizes):
+            if ill_formed(lifted, sizes, self.options.dialect):
+                return sizes
+        return None
 
     def result(
         self,

@@ -13,8 +13,11 @@ from exalift.affine import Affine, Constraint, Expression, Guard, GuardValue, Re
 from .environment import choose_sizes
 from .splits import IterationRange
 
-_WITNESSES = 3
+_WITNESSES = 4
 """How many witnesses there are at least."""
+
+_ORDERED = 2
+"""How many witnesses have sizes in order: rising, then falling."""
 
 _IN_LOOPS = 10
 """How many there are at least inside of loops: at many iterations a mask is all true or all false, and
@@ -69,7 +72,7 @@ def places(around: Surroundings, number: int, seed: int) -> list[Place]:
     for draw in range(_DRAWS if conditions else 1 + enough):
         generator = np.random.default_rng([seed, number, draw])
         values = _drawn_sizes(least, context, draw, generator) if draw else None
-        if draw % 2 and around.refuted:
+        if draw > _ORDERED and draw % 2 and around.refuted:
             values = dict(around.refuted[draw // 2 % len(around.refuted)])
         if values is None:
             minimum = {n: max(least[n], 4 + (3 * rank + 2 * number) % 5) for rank, n in enumerate(names)}
@@ -89,11 +92,17 @@ def _drawn_sizes(
 ) -> dict[str, int] | None:
     """Random small sizes that satisfy the context; None where a few tries find none.
 
-    In every other draw some sizes are at their least, where loops are empty and conditions fail.
+    The first are all rising and all falling, so that each two sizes are in either order; then some are at
+    their least in every other draw, where loops are empty and conditions fail.
     """
+    count = len(least)
     for spread in (8, 8, 8, 8, 12, 12, 12, 12, 16, 16, 16, 16):
         values = {name: max(low, 2) + int(generator.integers(spread)) for name, low in least.items()}
-        if draw % 2 == 0:
+        if draw <= _ORDERED:
+            steps = [1 + 2 * rank + int(generator.integers(2)) for rank in range(count)]
+            ordered = steps if draw == 1 else reversed(steps)
+            values = {n: max(low, 2) + step for (n, low), step in zip(least.items(), ordered, strict=True)}
+        elif draw % 2:
             values |= {name: low for name, low in least.items() if generator.random() < 0.5}
         if context.at(values):
             return values

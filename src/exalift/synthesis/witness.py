@@ -33,7 +33,6 @@ from exalift.affine.algebra.protocol import Values
 from exalift.base import DType
 from exalift.dialects import (
     ArrayValue,
-    AttributeValue,
     ConstantValue,
     Dialect,
     IndexScalar,
@@ -41,6 +40,7 @@ from exalift.dialects import (
     Operation,
     TensorType,
     postorder,
+    takes_operands,
 )
 
 from .environment import Environment
@@ -94,13 +94,7 @@ class Witness:
     def _valid(self, node: Operation) -> bool:
         known = self._checked.get(node)
         if known is None:
-            sizes = self.environment.sizes
-            operands = [_concrete(operand.type, sizes) for operand in node.operands]
-            result = _concrete(node.type, sizes)
-            attributes = tuple((name, _at(value, sizes)) for name, value in node.attributes)
-            empty = any(e.constant < 1 for type in (*operands, result) for e in type.shape)
-            known = empty or self.dialect[node.name].result_type(operands, attributes) == result
-            self._checked[node] = known
+            known = self._checked[node] = takes_operands(node, self.environment.sizes, self.dialect)
         return known
 
     def contents(self, samples: int) -> dict[str, Values]:
@@ -190,20 +184,6 @@ def _sampled(formula: Formula, samples: int) -> Formula:
         return node
 
     return Formula((Axis(_SAMPLE, Affine((), samples)), *formula.axes), rewrite(formula.body, change))
-
-
-def _concrete(type: TensorType, sizes: Mapping[str, int]) -> TensorType:
-    return TensorType(tuple(Affine.of(extent) for extent in type.at(sizes)), type.dtype)
-
-
-def _at(value: AttributeValue, sizes: Mapping[str, int]) -> AttributeValue:
-    match value:
-        case Affine():
-            return Affine.of(value.at(sizes))
-        case tuple():
-            return tuple(_at(part, sizes) for part in value)
-        case _:
-            return value
 
 
 def _narrow(

@@ -133,6 +133,32 @@ def test_out_of_bounds_starts_read_zeros_and_write_nothing() -> None:
     np.testing.assert_array_equal(got, expected)
 
 
+def test_single_elements_out_of_bounds_are_decided_without_padding() -> None:
+    """y[i - 1] = -y[i + 1], where what is out of bounds reads as 0 and is not written."""
+    ahead = dynamic_slice(array("y"), [Row + 1], [1])
+    step = Update("y", dynamic_update_slice(array("y"), op("negate", ahead), [Row - 1]))
+    program = program_of(TensorLoop("i", (Affine(),), (N + 2,), (step,)))
+    text = print_module(program, SIZES)
+    assert "stablehlo.select" in text and "stablehlo.pad" not in text
+    inputs, (got,) = run(program)
+    expected = inputs["y"].copy()
+    for i in range(6):
+        if 0 <= i - 1 < 4:
+            expected[i - 1] = -expected[i + 1] if i + 1 < 4 else 0.0
+    np.testing.assert_array_equal(got, expected)
+    meant = evaluate_program(program, inputs, SIZES, Machine(), STABLEHLO)
+    np.testing.assert_array_equal(got, meant["y"])
+
+
+def test_constant_elements_out_of_bounds_read_zero_too() -> None:
+    step = Update("y", dynamic_update_slice(array("y"), dynamic_slice(array("y"), [7], [1]), [1]))
+    inputs, (got,) = run(program_of(step))
+    np.testing.assert_array_equal(got, [inputs["y"][0], 0.0, *inputs["y"][2:]])
+    gone = Update("y", dynamic_update_slice(array("y"), dynamic_slice(array("y"), [1], [1]), [-2]))
+    inputs, (got,) = run(program_of(gone))
+    np.testing.assert_array_equal(got, inputs["y"])
+
+
 def test_a_local_that_dies_in_an_iteration_is_not_carried() -> None:
     body = (
         Update("u", op("add", array("y"), array("y"))),

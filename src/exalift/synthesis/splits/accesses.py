@@ -226,7 +226,7 @@ def _window(goal: Formula, load: Load, scope: Scope) -> tuple[Split, ...]:
         axis.extent - before - after for axis, before, after in zip(goal.axes, low, high, strict=True)
     )
     # Where nothing may be left between the edges, the whole array gets them, and is cut.
-    if not moving and all(scope.nonnegative(extent) for extent in left):
+    if not moving and all(extent != Affine() and scope.nonnegative(extent) for extent in left):
         axes = tuple(Axis(axis.name, extent) for axis, extent in zip(goal.axes, left, strict=True))
         indices = tuple(
             offset + before + Affine.symbol(axis.name)
