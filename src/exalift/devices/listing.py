@@ -61,6 +61,10 @@ class AbsentDevice:
 KINDS: tuple[Kind, ...] = (
     Kind("xla", "xla", "xla_devices", "pip install 'exalift[xla]'"),
     Kind("iree", "iree", "iree_devices", "pip install 'exalift[iree]'"),
+    Kind("opencl", "opencl", "opencl_devices", "pip install 'exalift[opencl]'"),
+    Kind("webgpu", "webgpu", "webgpu_devices", "pip install 'exalift[webgpu]'"),
+    Kind("aarch64", "aarch64", "aarch64_devices", ""),
+    Kind("interpreter", "interpreter", "interpreter_devices", ""),
 )
 
 

@@ -1,6 +1,6 @@
 """Kernels: affine tile loops with explicit yield points, in a small text form of their own."""
 
-from .frames import NO_STOP, POINT_DONE, Frame, PlacedNest, Saved, placed_nests, points_of
+from .frames import NO_STOP, POINT_DONE, Frame, PlacedNest, Saved, placed_nests, points_of, scratch_of
 from .functions import DTYPES, FUNCTIONS, Function
 from .index import Index, Quotient
 from .interpreter import run_launch, zeros
@@ -96,6 +96,7 @@ __all__ = [
     "print_expression",
     "print_module",
     "run_launch",
+    "scratch_of",
     "statements_of",
     "subexpressions",
     "verify_kernel",

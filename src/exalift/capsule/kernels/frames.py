@@ -134,3 +134,13 @@ def _in_sight(body: tuple[Statement, ...]) -> tuple[dict[str, DType | None], int
 def points_of(body: tuple[Statement, ...]) -> int:
     """How many yields stand in a body. Within a nest they are numbered from 1 in the order of the text."""
     return sum(isinstance(statement, Yield) for statement in statements_of(body))
+
+
+def scratch_of(kernel: Kernel) -> tuple[Buffer, ...]:
+    """What a kernel needs besides the arrays that it binds, in order: local buffers, then frames.
+
+    What they hold matters from the beginning of a call to its end, yields included.
+    """
+    local = tuple(buffer for buffer in kernel.buffers if buffer.role is Role.LOCAL)
+    frames = (placed.frame.buffers for placed in placed_nests(kernel) if placed.frame is not None)
+    return (*local, *(buffer for frame in frames for buffer in frame))

@@ -19,7 +19,8 @@ from .index import Index
 
 
 class Role(Enum):
-    """What the world outside sees of a buffer. `out` and `local` start as zeros."""
+    """What the world outside sees of a buffer. What `out` and `local` hold at first is not specified: zeros,
+    or what an earlier call in the same job left there."""
 
     IN = "in"
     OUT = "out"

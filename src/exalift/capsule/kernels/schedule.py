@@ -8,7 +8,7 @@ all work-items; so a batch of launches needs no answer from the device in betwee
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exalift.base import UsageError
@@ -73,11 +73,18 @@ _Instruction = _Enter | _Repeat | PlacedNest | Yield
 
 @dataclass(frozen=True)
 class Batch:
-    """Launches to run in order, and the position after them. `finished`: whether the kernel is done."""
+    """Launches to run in order, and the position after them.
+
+    before: the position at the last launch. passed: the yield points that the launches pass.
+    stopped: whether the position is a yield point at which the budget is spent.
+    finished: whether the kernel is done.
+    """
 
     launches: tuple[Launch, ...]
+    before: Position
     position: Position
     passed: int
+    stopped: bool
     finished: bool
 
 
@@ -158,16 +165,24 @@ class Schedule:
                 values[instruction.range.name] = position.counters[instruction.loop]
         return values
 
-    def batch(self, position: Position, budget: int | None, most: int = LARGEST_BATCH) -> Batch:
+    def batch(
+        self, position: Position, budget: int | None, most: int = LARGEST_BATCH, alone: bool = False
+    ) -> Batch:
         """The next launches: up to the yield point after `budget` others, `most` launches, or the end.
 
-        A budget of 0 stops at the first yield point; None at none.
+        A budget of 0 stops at the first yield point; None at none. alone: end after a nest with yields.
         """
         code = self._code
         launches: list[Launch] = []
         at, counters, inside = position.instruction, list(position.counters), position.passed
         values = self._values(position)
         passed = 0
+        before = position
+
+        def made(stopped: bool) -> Batch:
+            after = Position(at, tuple(counters), inside)
+            return Batch(tuple(launches), before, after, passed, stopped, at >= len(code))
+
         while at < len(code) and len(launches) < most:
             instruction = code[at]
             match instruction:
@@ -185,29 +200,25 @@ class Schedule:
                 case Yield():
                     at += 1
                     if budget is not None and passed == budget:
-                        return self._stopped(launches, at, counters, 0, passed)
+                        return made(stopped=True)
                     passed += 1
                 case PlacedNest():
-                    total = yields_of(instruction.nest.body, values) if instruction.frame else 0
-                    left = total - inside
-                    here = dict(values)
-                    if budget is not None and left > budget - passed:
-                        stop = inside + budget - passed + 1
-                        launches.append(_launch(instruction, here, inside == 0, stop))
-                        return self._stopped(launches, at, counters, stop, budget)
-                    launches.append(_launch(instruction, here, inside == 0, NO_STOP))
-                    passed += left
+                    launch = _launch(instruction, dict(values), inside == 0, NO_STOP)
+                    total = 0
+                    if launch.items:
+                        before = Position(at, tuple(counters), inside)
+                        total = yields_of(instruction.nest.body, values) if instruction.frame else 0
+                        if budget is not None and total - inside > budget - passed:
+                            inside, passed = inside + budget - passed + 1, budget
+                            launches.append(replace(launch, stop=inside))
+                            return made(stopped=True)
+                        launches.append(launch)
+                    passed += max(0, total - inside)
                     inside = 0
                     at += 1
-        return self._stopped(launches, at, counters, inside, passed)
-
-    def _stopped(
-        self, launches: list[Launch], at: int, counters: list[int], inside: int, passed: int
-    ) -> Batch:
-        code = self._code
-        # Loops that are over are left behind, so that "finished" is seen where the work ends.
-        useful = tuple(launch for launch in launches if launch.items)
-        return Batch(useful, Position(at, tuple(counters), inside), passed, at >= len(code))
+                    if alone and instruction.frame is not None:
+                        break
+        return made(stopped=False)
 
 
 def _launch(placed: PlacedNest, values: dict[str, int], fresh: bool, stop: int) -> Launch:
