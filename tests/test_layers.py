@@ -18,6 +18,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 WRAPPERS = {
     "numpy": ("",),
     "numba": ("synthesis",),
+    "pyopencl": ("devices",),
+    "wgpu": ("devices",),
     "islpy": ("affine",),
     "llvmlite": ("llvm",),
     "clang": ("frontend/c",),

@@ -269,8 +269,8 @@ class Aarch64Session:
     def put(self, value: Array) -> Aarch64Buffer:
         buffer = self._allocate(type_of(value))
         if value.size:
-            content = memoryview(np.ascontiguousarray(value).reshape(-1).view(np.uint8))
-            self.process.ask(_WRITE, struct.pack("<q", buffer.number), content)
+            content = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+            self.process.ask(_WRITE, struct.pack("<q", buffer.number), content.data)
         return buffer
 
     def get(self, buffer: Aarch64Buffer) -> Array:

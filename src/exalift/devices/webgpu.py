@@ -225,7 +225,7 @@ class WebgpuSession:
         if buffer.type.is_empty:
             return np.zeros(buffer.type.extents, native)
         wide = np.dtype(np.uint32) if dtype is DType.I1 else np.dtype(_NARROW.get(dtype, native))
-        content = np.frombuffer(self.device.queue.read_buffer(buffer.memory), wide)
+        content = np.frombuffer(bytes(self.device.queue.read_buffer(buffer.memory)), wide)  # type: ignore[arg-type]
         return content.reshape(buffer.type.extents).astype(native)
 
     def close(self) -> None:

@@ -2,7 +2,8 @@
 
 Its own `exp`, `log` and `tanh` are let to be wrong in the sixth digit (and are, on lavapipe), so those three
 are written here in arithmetic, after the argument reductions and polynomials of Cephes (S. Moshier,
-netlib.org/cephes, single precision). Functions that neither WGSL nor this file has are refused by name.
+netlib.org/cephes), and `exp` and `tanh` for f64 too, which has none of its own. Functions that neither WGSL
+nor this file has are refused by name.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ _NATIVE: Mapping[str, str] = {
     "log": "xl_log",
     "tanh": "xl_tanh",
 }
-_DOUBLE = frozenset({"sqrt", "floor", "ceil", "round_nearest_even", "abs"})
+_DOUBLE: Mapping[str, str] = {
+    **{name: _NATIVE[name] for name in ("sqrt", "floor", "ceil", "round_nearest_even", "abs")},
+    "exponential": "xl_exp64",
+    "tanh": "xl_tanh64",
+}
 
 _PROLOGUE = """
 // Numbers that are not finite have no literals, and must not be seen through by the compiler.
@@ -108,6 +113,51 @@ fn xl_tanh(x: f32) -> f32 {
 """
 
 
+# The double-precision versions; numbers are scaled by multiplying, since f64 has no bitcast.
+_DOUBLE_PROLOGUE = """
+fn xl_scale64(x: f64, e: i32) -> f64 {
+  var y = x;
+  var p = select(2.0lf, 0.5lf, e < 0);
+  var n = abs(e);
+  for (var i = 0; i < 11; i = i + 1) {
+    if ((n & 1) != 0) { y = y * p; }
+    n = n >> 1u;
+    if (n != 0) { p = p * p; }
+  }
+  return y;
+}
+fn xl_exp64(v: f64) -> f64 {
+  if (!(v == v)) { return v; }
+  if (v > 709.782712893384lf) { return f64(xl_bits(0x7f800000u)); }
+  if (v < -745.2lf) { return 0.0lf; }
+  let n = floor(v * 1.4426950408889634lf + 0.5lf);
+  let x = (v - n * 6.93145751953125e-1lf) - n * 1.42860682030941723212e-6lf;
+  let z = x * x;
+  var p = (1.26177193074810590878e-4lf * z + 3.02994407707441961300e-2lf) * z;
+  p = x * (p + 9.99999999999999999910e-1lf);
+  var q = (3.00198505138664455042e-6lf * z + 2.52448340349684104192e-3lf) * z;
+  q = (q + 2.27265548208155028766e-1lf) * z + 2.00000000000000000009lf;
+  let y = 1.0lf + 2.0lf * (p / (q - p));
+  // Two steps, so that neither the factor nor a result that is nearly too small or too large is lost.
+  let e = i32(n);
+  return xl_scale64(xl_scale64(y, e / 2), e - e / 2);
+}
+fn xl_tanh64(x: f64) -> f64 {
+  let a = abs(x);
+  if (a >= 0.625lf) {
+    let y = select(1.0lf - 2.0lf / (xl_exp64(min(a, 20.0lf) * 2.0lf) + 1.0lf), 1.0lf, a > 20.0lf);
+    return select(y, -y, x < 0.0lf);
+  }
+  let s = x * x;
+  var p = -9.64399179425052238628e-1lf;
+  p = (p * s - 9.92877231001918586564e1lf) * s - 1.61468768441708447952e3lf;
+  var q = s + 1.12811678491632931402e2lf;
+  q = (q * s + 2.23548839060100448583e3lf) * s + 4.84406305325125486048e3lf;
+  return x + x * s * (p / q);
+}
+"""
+
+
 @dataclass(frozen=True)
 class WgslLanguage:
     """WGSL on an adapter; `double` and `long`: whether it has f64, and 64-bit integers."""
@@ -122,7 +172,7 @@ class WgslLanguage:
 
     @property
     def prologue(self) -> str:
-        return _PROLOGUE
+        return _PROLOGUE + _DOUBLE_PROLOGUE if self.double else _PROLOGUE
 
     def refuses(self, dtype: DType) -> str:
         if dtype is DType.F64 and not self.double:
@@ -186,12 +236,15 @@ class WgslLanguage:
         if source is DType.I1:
             # 64-bit types are not made from truth values.
             value = f"u32({value})"
+        elif target is DType.UI64 and source.is_signed and not source.is_float:
+            # u64 of an i32 does not extend the sign.
+            value = f"i64({value})"
         return f"{self.type(target)}({value})" if target.is_float else self.wrap(target, value)
 
     def native(self, function: str, dtype: DType) -> str | None:
-        if not dtype.is_float or (dtype is DType.F64 and function not in _DOUBLE):
+        if not dtype.is_float:
             return None
-        return _NATIVE.get(function)
+        return (_DOUBLE if dtype is DType.F64 else _NATIVE).get(function)
 
     def function(self, name: str, dtype: DType, result: DType, arity: int, body: str) -> str:
         operands = ", ".join(f"{operand}: {self.type(dtype)}" for operand in "ab"[:arity])

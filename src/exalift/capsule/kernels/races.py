@@ -2,7 +2,8 @@
 
 Each work-item owns what it writes: in every buffer that a nest writes, every axis of the nest that has
 more than one point stands in some dimension, as itself or shifted, and all of the nest's accesses to that
-buffer, reads too, have the very same subscript there. So two work-items never touch one element.
+buffer have the very same subscript there. So two work-items never touch one element. Reads that never meet
+a written element, whatever the work-items, are free: `A[i, j] = A[i, j] - A[i, k] * A[k, j]` for i, j > k.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from exalift.base import Diagnostic, Span
 
 from .bounds import Scope, extent_of
 from .index import Index
-from .ir import Assign, Declare, Load, Nest, Store, statements_of, subexpressions
+from .ir import Assign, Declare, Load, Nest, Range, Store, statements_of, subexpressions
 
 _Access = tuple[tuple[Index, ...], bool, Span]
 
@@ -39,6 +40,8 @@ def find_races(nest: Nest, scope: Scope) -> list[Diagnostic]:
         stores = [access for access in accesses if access[1]]
         if not stores:
             continue
+        free = [a for a in accesses if not a[1] and all(_apart(a[0], s[0], scope) for s in stores)]
+        accesses = [access for access in accesses if access not in free]
         for axis in axes:
             fault = _axis_fault(buffer, axis, scope.uniform, accesses)
             if fault is not None:
@@ -66,3 +69,20 @@ def _owns(index: Index, axis: str, outer: frozenset[str]) -> bool:
     other axis moves it, and no loop inside of the nest."""
     rest = index - Index.of(axis) * index.coefficient(axis)
     return index.coefficient(axis) != 0 and rest.names <= outer
+
+
+def _apart(read: tuple[Index, ...], written: tuple[Index, ...], scope: Scope) -> bool:
+    """Whether some dimension's subscripts differ for any two work-items."""
+    other = {name: f"{name}'" for name in scope.names if name not in scope.uniform}
+    doubled = scope
+    for range in scope.ranges:
+        if range.name in other:
+            doubled = doubled.inside(Range(other[range.name], range.lower, range.upper), uniform=False)
+    renamed = {name: Index.of(new) for name, new in other.items()}
+    known = set(scope.names)
+    for one, two in zip(read, written, strict=True):
+        if one.names <= known and two.names <= known:
+            distance = one.substitute(renamed) - two
+            if doubled.least(distance) > 0 or doubled.most(distance) < 0:
+                return True
+    return False

@@ -83,6 +83,8 @@ class _Verification:
         for parameter in kernel.parameters:
             if not -LARGEST_INDEX <= parameter.lower < parameter.upper <= LARGEST_INDEX:
                 self.fault(f"the parameter {parameter.name} has no value", parameter.span)
+            if parameter.name in self.buffers:
+                self.fault(f"{parameter.name!r} is a buffer", parameter.span)
         if len({p.name for p in kernel.parameters}) != len(kernel.parameters):
             self.fault("two parameters of one name", kernel.parameters[0].span)
         self._steps(kernel.body, Scope.of(kernel.parameters))
@@ -142,6 +144,8 @@ class _Verification:
     def _range(self, range: Range, scope: Scope, span: Span, known: Scope | None = None) -> None:
         if range.name in (known or scope).names:
             self.fault(f"a second variable {range.name!r}", span)
+        if range.name in self.buffers:
+            self.fault(f"{range.name!r} is a buffer", span)
         for bound in (*range.lower, *range.upper):
             self._index(bound, scope, span)
 

@@ -37,10 +37,13 @@ from exalift.capsule.kernels import (
 from exalift.capsule.kernels.bounds import Scope, bounded, extent_of
 from exalift.dialects import ArrayValue, ConstantValue, IndexScalar, Node, Operation
 
+from .folding import always, fold, never, pruned
 from .materialization import Formulas
 
 TILE = 64
 """Steps of a long reduction between two yield points."""
+
+_MOST_MASKS = 4
 
 _TRUTH = {"add": "or", "maximum": "or", "multiply": "and", "minimum": "and"}
 
@@ -199,7 +202,7 @@ class Elements:
                 made = tuple(value(operand) for operand in inner)
                 if inner[-1].dtype is DType.I1:
                     function = _TRUTH.get(function, function)
-                return Apply(function, made, dtype)
+                return fold(function, made, dtype, place.assumed)
             case affine.Cast(operand, dtype):
                 made_operand = value(operand)
                 return made_operand if made_operand.dtype is dtype else Convert(made_operand, dtype)
@@ -237,9 +240,9 @@ class Elements:
             made = tuple(self._formula(part, axes, operands, place) for part in (first, second))
             return Apply("select", (self._guard(guard, axes), *made), body.dtype)
         constraints = self._constraints(guard.disjuncts[0], axes)
-        if all(not c.equality and place.assumed.least(c.index) >= 0 for c in constraints):
+        if all(always(constraint, place.assumed) for constraint in constraints):
             return self._formula(first, axes, operands, place)
-        if any(not c.equality and place.assumed.most(c.index) < 0 for c in constraints):
+        if any(never(constraint, place.assumed) for constraint in constraints):
             return self._formula(second, axes, operands, place)
         # Tried first as an expression; the statements that it took tell whether to use an `if`.
         self.blocks.append(Block())
@@ -267,27 +270,38 @@ class Elements:
             inside[axis.name] = Index.of(name)
             ranges.append(Range(name, (Index(),), (self.index(axis.extent, axes),)))
         guards = [self._constraints(d, inside) for d in reduce.guard.disjuncts]
-        rest: tuple[Constraint, ...] = guards[0] if len(guards) == 1 else ()
-        ranges, rest = _narrowed(ranges, rest)
-        inner = place
-        for range in ranges:
-            inner = inner.inside(range)
-        if rest:
-            inner = inner.under(rest)
+        neutral = identity(reduce.function, dtype)
+        wanted: tuple[Constraint, ...] = guards[0] if len(guards) == 1 else ()
+        # Written again where the value turns out to be the neutral one outside of some part.
+        attempts = 0
+        while True:
+            made, rest = _narrowed(ranges, wanted)
+            inner = place
+            loops: list[Range] = []
+            for one in made:
+                loops.append(pruned(one, inner.real))
+                inner = inner.inside(loops[-1])
+            if rest:
+                inner = inner.under(rest)
+            self.blocks.append(Block())
+            value = self._formula(reduce.body, inside, operands, inner)
+            if len(guards) != 1:
+                choice = (self._guard(reduce.guard, inside), value, neutral)
+                value = fold("select", choice, dtype, inner.assumed)
+            body: list[Statement] = self.blocks.pop().statements
+            mask = _mask(value, neutral)
+            attempts += 1
+            if not set(mask) - set(wanted) or attempts == _MOST_MASKS:
+                break
+            wanted = tuple(dict.fromkeys((*wanted, *mask)))
         accumulator = self.name("sum")
-        self.blocks.append(Block())
-        value = self._formula(reduce.body, inside, operands, inner)
-        if len(guards) != 1:
-            neutral = identity(reduce.function, dtype)
-            value = Apply("select", (self._guard(reduce.guard, inside), value, neutral), dtype)
         register = Register(accumulator, dtype)
-        body: list[Statement] = self.blocks.pop().statements
         body.append(Assign(accumulator, Apply(function, (register, value), dtype)))
         if rest:
             body = [If(rest, tuple(body))]
         statements = self.blocks[-1].statements
-        statements.append(Declare(accumulator, dtype, identity(reduce.function, dtype)))
-        statements += self._loops(ranges, tuple(body), place)
+        statements.append(Declare(accumulator, dtype, neutral))
+        statements += self._loops(loops, tuple(body), place)
         return register
 
     def _loops(self, ranges: list[Range], body: tuple[Statement, ...], place: Place) -> tuple[Statement, ...]:
@@ -315,6 +329,15 @@ class Elements:
         return (For(Range(tiles, (Index(),), count), (For(part, body), Yield())),)
 
 
+def _mask(value: Expression, neutral: Literal) -> tuple[Constraint, ...]:
+    """The constraints outside of which a value is the neutral one."""
+    match value:
+        case Apply("select", (Holds(mask), _, other)) if other == neutral:
+            return mask
+        case _:
+            return ()
+
+
 def _narrowed(
     ranges: list[Range], constraints: tuple[Constraint, ...]
 ) -> tuple[list[Range], tuple[Constraint, ...]]:
@@ -335,18 +358,7 @@ def _narrowed(
             rest.append(constraint)
         else:
             made[position] = narrowed
-    return [_simple(range) for range in made], tuple(rest)
-
-
-def _simple(range: Range) -> Range:
-    """Of several constant bounds the tightest, once."""
-    return Range(range.name, _tightest(range.lower, max), _tightest(range.upper, min))
-
-
-def _tightest(bounds: tuple[Index, ...], choose: Callable[[list[int]], int]) -> tuple[Index, ...]:
-    constants = [bound.constant for bound in bounds if bound.is_constant]
-    others = tuple(dict.fromkeys(bound for bound in bounds if not bound.is_constant))
-    return (*others, Index((), choose(constants))) if constants else others
+    return made, tuple(rest)
 
 
 def _most_steps(ranges: Sequence[Range], scope: Scope) -> int:

@@ -21,8 +21,10 @@ from math import prod
 from exalift import affine
 from exalift.base import UsageError
 from exalift.capsule.kernels import (
+    Apply,
     Buffer,
     Constraint,
+    Holds,
     If,
     Index,
     Kernel,
@@ -54,9 +56,12 @@ from exalift.dialects import (
 from exalift.dialects import Step as TensorStep
 
 from .elements import Elements, Place
+from .folding import pruned
 from .materialization import Formulas, choose_buffers
+from .serialization import serialized
 
 _MOST_LAYERS = 64
+_MOST_MASKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,34 @@ class _Layer:
     constraints: tuple[affine.Constraint, ...]
     node: Node
     indices: tuple[affine.Affine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a buffer that a nest writes: work-items, where each stores, under which conditions, and
+    the subscripts of the element of a node that it stores."""
+
+    axes: tuple[Range, ...]
+    places: tuple[Index, ...]
+    conditions: tuple[Constraint, ...]
+    indices: tuple[Index, ...]
+
+    def where(self, constraints: tuple[Constraint, ...], scope: Scope) -> _Part:
+        """The part where constraints hold too; an axis with one point becomes a subscript."""
+        axes, rest = _narrowed(self.axes, constraints, scope)
+        fixed: dict[str, Index] = {}
+        for axis in axes:
+            if len(axis.lower) == len(axis.upper) == 1 and axis.upper[0] - axis.lower[0] == Index((), 1):
+                fixed[axis.name] = axis.lower[0]
+
+        def moved(indices: tuple[Index, ...]) -> tuple[Index, ...]:
+            return tuple(index.substitute(fixed) for index in indices)
+
+        conditions = tuple(
+            Constraint(c.index.substitute(fixed), c.equality) for c in (*self.conditions, *rest)
+        )
+        kept = tuple(axis for axis in axes if axis.name not in fixed)
+        return _Part(kept, moved(self.places), conditions, moved(self.indices))
 
 
 @dataclass(slots=True)
@@ -121,7 +154,7 @@ class Lowering:
                     range = Range(name, *bounds)
                     self.counters[iv] = name
                     inner = self.steps(body, scope.inside(range, uniform=True))
-                    made.append(Loop(range, (*inner, Yield())))
+                    made.append(serialized(Loop(range, (*inner, Yield())), scope, self.fresh))
                     if outer is None:
                         del self.counters[iv]
                     else:
@@ -187,26 +220,8 @@ class Lowering:
     def _axes(self, shape: Sequence[int]) -> tuple[Range, ...]:
         return tuple(Range(self.fresh("i"), (Index(),), (Index((), extent),)) for extent in shape)
 
-    def _window(
-        self, layer: _Layer, axes: tuple[Range, ...], elements: Elements, scope: Scope
-    ) -> tuple[tuple[Range, ...], tuple[Constraint, ...]]:
-        """The axes narrowed to a layer's part, and the constraints that say it no box."""
-        symbols = {f"%{d}": Index.of(axis.name) for d, axis in enumerate(axes)}
-        made = list(axes)
-        rest: list[Constraint] = []
-        places = {axis.name: d for d, axis in enumerate(axes)}
-        for constraint in layer.constraints:
-            index = elements.index(constraint.expression, symbols)
-            named = [places[name] for name in index.names if name in places]
-            parts = (index, -index) if constraint.equality else (index,)
-            narrowed = made[named[0]] if len(named) == 1 else None
-            for part in parts:
-                narrowed = bounded(narrowed, part) if narrowed is not None else None
-            if narrowed is None:
-                rest.append(Constraint(index, constraint.equality))
-            else:
-                made[named[0]] = narrowed
-        return tuple(_pruned(range, scope) for range in made), tuple(rest)
+    def _indices(self, layer: _Layer, elements: Elements, symbols: Mapping[str, Index]) -> tuple[Index, ...]:
+        return tuple(elements.index(index, symbols) for index in layer.indices)
 
     def _points(self, layer: _Layer, scope: Scope) -> int:
         """How many elements of a layer's value are computed, at most."""
@@ -228,32 +243,23 @@ class Lowering:
         name = self.fresh("t")
         self.temporaries.append(Buffer(name, node.type.dtype, shape, Role.LOCAL))
         axes = self._axes(shape)
-        indices = tuple(Index.of(axis.name) for axis in axes)
-        nest = self._nest(node, indices, axes, (), name, indices, buffers, scope)
+        places = tuple(Index.of(axis.name) for axis in axes)
+        nest = self._nest(node, _Part(axes, places, (), places), name, buffers, scope)
         buffers[node] = name
         return nest
 
-    def _nest(
-        self,
-        node: Node,
-        indices: tuple[Index, ...],
-        axes: tuple[Range, ...],
-        conditions: tuple[Constraint, ...],
-        target: str,
-        places: tuple[Index, ...],
-        buffers: Mapping[Node, str],
-        scope: Scope,
-    ) -> Nest:
+    def _nest(self, node: Node, part: _Part, target: str, buffers: Mapping[Node, str], scope: Scope) -> Nest:
+        """A nest that stores a node's elements into a part of a buffer."""
         elements = self._elements(node, buffers)
         inside = scope
-        for axis in axes:
+        for axis in part.axes:
             inside = inside.inside(axis, uniform=False)
         place = Place(inside, inside)
-        if conditions:
-            place = place.under(conditions)
-        value = elements.element(node, indices, place)
-        body = (*elements.blocks[0].statements, Store(target, places, value))
-        return Nest(axes, (If(conditions, body),) if conditions else body)
+        if part.conditions:
+            place = place.under(part.conditions)
+        value = elements.element(node, part.indices, place)
+        body = (*elements.blocks[0].statements, Store(target, part.places, value))
+        return Nest(part.axes, (If(part.conditions, body),) if part.conditions else body)
 
     def _write(
         self, update: Update, layer: _Layer, buffers: dict[Node, str], scope: Scope
@@ -263,11 +269,23 @@ class Lowering:
         array = self.names[update.array]
         elements = Elements(self.formulas, self.counters, {}, self.fresh, frozenset())
         whole = self._axes(self.shape(self.arrays[update.array]))
-        axes, conditions = self._window(layer, whole, elements, scope)
-        symbols = {f"%{d}": Index.of(axis.name) for d, axis in enumerate(axes)}
-        indices = tuple(elements.index(index, symbols) for index in layer.indices)
-        places = tuple(Index.of(axis.name) for axis in axes)
-        nest = self._nest(layer.node, indices, axes, conditions, array, places, buffers, scope)
+        symbols = {f"%{d}": Index.of(axis.name) for d, axis in enumerate(whole)}
+        part = _Part(
+            whole, tuple(Index.of(axis.name) for axis in whole), (), self._indices(layer, elements, symbols)
+        )
+        wanted = tuple(
+            Constraint(elements.index(c.expression, symbols), c.equality) for c in layer.constraints
+        )
+        part = part.where(wanted, scope)
+        nest = self._nest(layer.node, part, array, buffers, scope)
+        # Where it keeps what is there, nothing need be done: the nest is written again without that part.
+        for _ in range(_MOST_MASKS):
+            mask = _kept(nest)
+            if mask is None:
+                break
+            part = part.where(mask, scope)
+            nest = self._nest(layer.node, part, array, buffers, scope)
+        axes, conditions = part.axes, part.conditions
         inside = scope
         for axis in axes:
             inside = inside.inside(axis, uniform=False)
@@ -276,10 +294,10 @@ class Lowering:
         name = self.fresh("t")
         type = self.arrays[update.array]
         self.temporaries.append(Buffer(name, type.dtype, self.shape(type), Role.LOCAL))
-        first = self._nest(layer.node, indices, axes, conditions, name, places, buffers, scope)
+        first = self._nest(layer.node, part, name, buffers, scope)
         again = tuple(Range(self.fresh("i"), axis.lower, axis.upper) for axis in axes)
         moved = {a.name: Index.of(b.name) for a, b in zip(axes, again, strict=True)}
-        there = tuple(Index.of(axis.name) for axis in again)
+        there = tuple(place.substitute(moved) for place in part.places)
         body = (Store(array, there, Load(name, there, type.dtype)),)
         if conditions:
             kept = tuple(Constraint(c.index.substitute(moved), c.equality) for c in conditions)
@@ -287,18 +305,40 @@ class Lowering:
         return (first, Nest(again, body))
 
 
-def _pruned(range: Range, scope: Scope) -> Range:
-    """The range without bounds that follow from its others."""
-    lower, upper = list(range.lower), list(range.upper)
-    for bound in range.lower:
-        others = [other for other in lower if other != bound]
-        if any(scope.least(other - bound) >= 0 for other in others):
-            lower.remove(bound)
-    for bound in range.upper:
-        others = [other for other in upper if other != bound]
-        if any(scope.most(other - bound) <= 0 for other in others):
-            upper.remove(bound)
-    return Range(range.name, tuple(dict.fromkeys(lower)), tuple(dict.fromkeys(upper)))
+def _narrowed(
+    axes: tuple[Range, ...], constraints: tuple[Constraint, ...], scope: Scope
+) -> tuple[tuple[Range, ...], tuple[Constraint, ...]]:
+    """The axes with constraints on single ones as their bounds, and the constraints that are left."""
+    made = list(axes)
+    rest: list[Constraint] = []
+    places = {axis.name: d for d, axis in enumerate(axes)}
+    for constraint in constraints:
+        index = constraint.index
+        named = [places[name] for name in index.names if name in places]
+        parts = (index, -index) if constraint.equality else (index,)
+        narrowed = made[named[0]] if len(named) == 1 else None
+        for part in parts:
+            narrowed = bounded(narrowed, part) if narrowed is not None else None
+        if narrowed is None:
+            rest.append(constraint)
+        else:
+            made[named[0]] = narrowed
+    return tuple(pruned(axis, scope) for axis in made), tuple(rest)
+
+
+def _kept(nest: Nest) -> tuple[Constraint, ...] | None:
+    """The part outside of which a nest stores what is there already; None where there is no such part."""
+    body = nest.body
+    conditions: tuple[Constraint, ...] = ()
+    if len(body) == 1 and isinstance(body[0], If):
+        conditions, body = body[0].constraints, body[0].body
+    match body[-1]:
+        case Store(buffer, indices, Apply("select", (Holds(mask), _, Load(kept, places)))) if (
+            kept == buffer and places == indices and set(mask) - set(conditions)
+        ):
+            return mask
+        case _:
+            return None
 
 
 def lower_steps(
