@@ -53,17 +53,22 @@ $(VENV)/.installed-for-tests: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) install -c constraints.txt -e '.[all,test]'
 	@touch $@ $(VENV)/.installed
 
-# Compilers that some tests compare with. Without them those tests skip and say so.
+# What some tests compare with or run on. Without it those tests skip and say so.
+SYSTEM_PACKAGES := clang-19 libpolly-19-dev pocl-opencl-icd mesa-vulkan-drivers qemu-user \
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+
 system:
 	@command -v gcc >/dev/null || echo "gcc is needed (Debian: apt-get install gcc libc6-dev)" >&2
-	@if ! command -v clang-19 >/dev/null || ! ls /usr/lib/llvm-19/lib/LLVMPolly.so >/dev/null 2>&1; then \
+	@missing="$$(for one in $(SYSTEM_PACKAGES); do \
+		dpkg -s $$one >/dev/null 2>&1 || printf '%s ' $$one; done)"; \
+	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "installing clang-19 and libpolly-19-dev"; \
+			echo "installing $$missing"; \
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-				apt-get install -y -qq --no-install-recommends clang-19 libpolly-19-dev >/dev/null \
-				|| echo "could not install clang-19 and libpolly-19-dev; what needs them is skipped" >&2; \
+				apt-get install -y -qq --no-install-recommends $$missing >/dev/null \
+				|| echo "could not install $$missing; what needs them is skipped" >&2; \
 		else \
-			echo "for every test, install clang-19 and libpolly-19-dev (Debian: apt-get install clang-19 libpolly-19-dev)" >&2; \
+			echo "for every test, install them (Debian: apt-get install $$missing)" >&2; \
 		fi; \
 	fi
 

@@ -22,10 +22,12 @@ TILE = 64
 def serialized(loop: Loop, scope: Scope, fresh: Callable[[str], str]) -> Loop | Nest:
     """The loop as a nest of one work-item, where all its nests have one each; else as it is.
 
-    The loops inside have been through this already, so that they are nests if they can be. fresh: gives a new name that begins so.
+    The loops inside have been through this already, so that they are nests if they can be.
+    fresh: gives a new name that begins so.
     """
     nests = [step for step in loop.body if isinstance(step, Nest)]
-    if not nests or any(nest.axes for nest in nests) or any(isinstance(step, Loop) for step in loop.body):
+    has_loops = any(isinstance(step, Loop) for step in loop.body)
+    if not nests or has_loops or any(nest.axes for nest in nests):
         return loop
     body = tuple(statement for nest in nests for statement in nest.body)
     if points_of(body) or extent_of(loop.range, scope) < 4 * TILE or len(loop.range.lower) != 1:
