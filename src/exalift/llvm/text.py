@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -100,15 +100,25 @@ class Code:
 
     @contextmanager
     def loop(
-        self, lower: str, upper: str, step: int = 1, hints: Sequence[str] = (), name: str = "i"
+        self,
+        lower: str,
+        upper: str,
+        step: int | str = 1,
+        hints: Sequence[str] = (),
+        name: str = "i",
+        before: Callable[[], None] | None = None,
     ) -> Generator[str]:
         """`for (i = lower; i < upper; i += step)` over i64; gives the counter. `hints` are names of
-        metadata nodes ("llvm.loop.vectorize.enable" and the like) for the loop's latch."""
+        metadata nodes ("llvm.loop.vectorize.enable" and the like) for the loop's latch. `before` writes
+        what runs once, before the first iteration, where there is one."""
         head, body, after = self.label("loop"), self.label("body"), self.label("done")
         first = self.value(f"icmp slt i64 {lower}, {upper}")
-        before = self.label("enter")
-        self.branch(first, before, after)
-        self.start(before)
+        enter = self.label("enter")
+        self.branch(first, enter, after)
+        self.start(enter)
+        if before is not None:
+            before()
+        entered = self.block
         self.jump(head)
         self.start(head)
         counter = self.fresh(name)
@@ -124,7 +134,7 @@ class Code:
         if hints:
             note = f", !llvm.loop {self.metadata.distinct(*hints)}"
         self.emit(f"br i1 {again}, label %{head}, label %{after}{note}")
-        self.lines[place] = f"  {counter} = phi i64 [ {lower}, %{before} ], [ {following}, %{latch} ]"
+        self.lines[place] = f"  {counter} = phi i64 [ {lower}, %{entered} ], [ {following}, %{latch} ]"
         self.start(after)
 
     def text(self) -> str:

@@ -261,37 +261,63 @@ def _is_window(term: Reduce) -> bool:
 class _Use:
     """How a node's formula uses itself and its operands, at one point of it.
 
-    cost: of its own arithmetic. reads: how often each operand is read. reduces: whether it has a
-    reduction that is not a small window.
+    cost: of its own arithmetic. reads: how often each operand is read everywhere, and `partly` where a
+    condition on indices chooses it (a window, what is padded). reduces: whether it has a reduction that is
+    not a small window.
     """
 
     cost: int
     reads: list[int]
+    partly: list[int]
     reduces: bool
 
 
 def _use(formula: Formula, operands: int) -> _Use:
-    reads = [0] * operands
+    reads, partly = [0] * operands, [0] * operands
     cost, reduces = 0, False
-    stack: list[tuple[Expression, int]] = [(formula.body, 1)]
+    stack: list[tuple[Expression, int, bool]] = [(formula.body, 1, False)]
     while stack:
-        term, times = stack.pop()
+        term, times, chosen = stack.pop()
         cost += times * _cost(term)
         match term:
             case Load(array, _, _):
-                reads[int(array)] += times
+                (partly if chosen else reads)[int(array)] += times
             case Reduce(_, axes, body, _, _):
                 points = prod(max(0, axis.extent.constant) for axis in axes)
                 reduces |= not _is_window(term)
                 cost += times * points
-                stack.append((body, times * points))
+                stack.append((body, times * points, chosen))
+            case Apply("select", (GuardValue(), yes, no), _):
+                stack += [(yes, times, True), (no, times, True)]
             case Apply(_, below, _):
-                stack.extend((operand, times) for operand in below)
+                stack.extend((operand, times, chosen) for operand in below)
             case Cast(operand, _):
-                stack.append((operand, times))
+                stack.append((operand, times, chosen))
             case _:
                 pass
-    return _Use(cost, reads, reduces)
+    return _Use(cost, reads, partly, reduces)
+
+
+def _of_indices(order: Sequence[Node], uses: Mapping[Node, _Use]) -> frozenset[Node]:
+    """The nodes that depend on indices alone: masks and what they are made of."""
+    found: set[Node] = set()
+    for node in order:
+        match node:
+            case ArrayValue():
+                continue
+            case Operation(operands=operands):
+                if not uses[node].reduces and all(operand in found for operand in operands):
+                    found.add(node)
+            case _:
+                found.add(node)
+    return frozenset(found)
+
+
+def _is_free(node: Node, indices: frozenset[Node]) -> bool:
+    """Whether a node goes into the bounds of loops: a mask, or a choice by one."""
+    if node in indices:
+        return True
+    return isinstance(node, Operation) and node.name == "stablehlo.select" and node.operands[0] in indices
 
 
 def _elements(node: Node, formulas: Mapping[Node, Formula]) -> int:
@@ -303,12 +329,14 @@ def _kept(order: Sequence[Node], formulas: Mapping[Node, Formula], root: Node) -
     uses: dict[Node, _Use] = {
         node: _use(formulas[node], len(node.operands)) for node in order if isinstance(node, Operation)
     }
+    indices = _of_indices(order, uses)
     price: dict[Node, int] = {}
     reducing: dict[Node, bool] = {}
     for node in order:
         use = uses.get(node)
         below = node.operands if isinstance(node, Operation) else ()
-        price[node] = (use.cost if use else 0) + sum(price[operand] for operand in below)
+        free = use is None or _is_free(node, indices)
+        price[node] = (0 if free or use is None else use.cost) + sum(price[operand] for operand in below)
         reducing[node] = bool(use and use.reduces)
     evaluations: dict[Node, int] = dict.fromkeys(order, 0)
     evaluations[root] = _elements(root, formulas)
@@ -321,9 +349,10 @@ def _kept(order: Sequence[Node], formulas: Mapping[Node, Formula], root: Node) -
         if node is not root and again > 0:
             scalar = not formulas[node].axes
             dear = price[node] * again > _STORE_AND_LOAD * max(1, elements)
-            if reducing[node] or (dear and not scalar and uses[node].cost):
+            if reducing[node] or (dear and not scalar and uses[node].cost and not _is_free(node, indices)):
                 kept.add(node)
                 evaluations[node] = elements
-        for operand, reads in zip(node.operands, uses[node].reads, strict=True):
-            evaluations[operand] += evaluations[node] * reads
+        for operand, reads, partly in zip(node.operands, uses[node].reads, uses[node].partly, strict=True):
+            inside = min(elements, _elements(operand, formulas)) * evaluations[node] // max(1, elements)
+            evaluations[operand] += evaluations[node] * reads + inside * partly
     return frozenset(kept)

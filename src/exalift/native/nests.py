@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exalift.affine import Affine, Axis, Constraint, Expression, Guard, Load, Reduce
 from exalift.base import DType
@@ -102,19 +102,72 @@ class NestWriter:
         def inside(more: tuple[Point, ...]) -> None:
             self._loops(depth + 1, ranges, tests, None, uneven, more)
 
+        def before() -> None:
+            self._hoist({a.name for a in nest.order[depth:]}, points)
+
         if step == 1:
-            with self._counted(axis.name, part.start, part.limit, part.stride):
+            with self._counted(axis.name, part.start, part.limit, part.stride, before):
                 inside(points)
             return
+        if is_vector and part.rest is None and self._gains_by_alignment(nest, lower):
+            part = replace(part, start=self._align(nest, part, inside, points))
         whole = self._whole(lower if part.rest is not None else part.start, part.limit, step)
         lanes = Lanes(axis.name, nest.width) if is_vector else values.lanes
-        with values.along(lanes), self._counted(axis.name, part.start, whole, part.stride):
+        with values.along(lanes), self._counted(axis.name, part.start, whole, part.stride, before):
             inside(own_points)
         with ExitStack() as stack:
             if part.rest is not None:
                 stack.enter_context(values.code.when(part.rest))
                 stack.enter_context(values.scope())
             self._rest(axis.name, whole, part.limit, nest, is_vector, inside, points)
+
+    def _gains_by_alignment(self, nest: Nest, lower: str) -> bool:
+        """Whether rows begin at whole vectors, and the loop does not."""
+        position = self._store_position(nest)
+        rows = all(
+            isinstance(atom, str) and (atom == nest.vector or factor % nest.width == 0)
+            for atom, factor in position.terms
+        )
+        starts_whole = _is_number(lower) and (int(lower) + position.constant) % nest.width == 0
+        own = nest.vector is not None and position.coefficient(nest.vector) == 1
+        return self.masked and rows and own and not starts_whole and not nest.reductions
+
+    def _align(
+        self,
+        nest: Nest,
+        part: Part,
+        inside: Callable[[tuple[Point, ...]], None],
+        points: tuple[Point, ...],
+    ) -> str:
+        """Do the lanes before the first whole vector in memory, under a mask; gives where that begins."""
+        values, code = self.values, self.values.code
+        assert nest.vector is not None, "lanes run along an axis"
+        shift = self._store_position(nest).constant % nest.width
+        moved = code.value(f"add nsw i64 {part.start}, {shift + nest.width - 1}")
+        rounded = code.value(f"and i64 {moved}, {-nest.width}")
+        first = code.value(f"sub nsw i64 {rounded}, {shift}")
+        first = values.arithmetic.intrinsic("smin", DType.I64, 1, [first, part.limit])
+        with self._counted(nest.vector, part.start, first, nest.width) as counter:
+            mask = self.mask(counter, first, nest.width)
+            with values.along(Lanes(nest.vector, nest.width, mask)):
+                inside(points)
+        return first
+
+    def _hoist(self, inner: set[str], points: tuple[Point, ...]) -> None:
+        """Compute what does not move with the inner axes. The loop runs at least once, so that loads are
+        in bounds where they are at its first point."""
+        assert self._nest is not None, "called from `write`"
+        values = self.values
+        body = self._nest.assignment.body
+        for term in same_scope(body):
+            if isinstance(term, Load) and not values.pool.names(term) & inner and self._is_certain(term):
+                values.at(term, points)
+
+    def _is_certain(self, load: Load) -> bool:
+        """Whether the load is in bounds by the box of the axes and the loops around alone."""
+        assert self._nest is not None, "called from `write`"
+        known = (*self.context, *box(self._nest.assignment.axes))
+        return _is_inside(load.indices, self.values.memory.buffers[load.array], known)
 
     def _rest(
         self,
@@ -147,8 +200,15 @@ class NestWriter:
     def _is_unit(position: Affine, name: str) -> bool:
         return position.coefficient(name) in (0, 1)
 
-    def _counted(self, name: str, start: str, limit: str, step: int) -> _Counter:
-        return _Counter(self.values, name, start, limit, step)
+    def _counted(
+        self,
+        name: str,
+        start: str,
+        limit: str,
+        step: int,
+        before: Callable[[], None] | None = None,
+    ) -> _Counter:
+        return _Counter(self.values, name, start, limit, step, before)
 
     def _whole(self, start: str, limit: str, step: int) -> str:
         """The limit of the blocks of `step` that fit."""
@@ -336,13 +396,22 @@ def _is_number(text: str) -> bool:
 class _Counter:
     """A counted loop that defines an axis, and a scope for what is computed in it."""
 
-    def __init__(self, values: Values, name: str, start: str, limit: str, step: int) -> None:
+    def __init__(
+        self,
+        values: Values,
+        name: str,
+        start: str,
+        limit: str,
+        step: int,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         self.values, self.name = values, name
         hint = "".join(letter for letter in name if letter.isalnum())
-        self.loop = values.code.loop(start, limit, step, name=hint)
-        self.scope = values.scope()
+        self.loop = values.code.loop(start, limit, step, name=hint, before=before)
+        self.outer, self.scope = values.scope(), values.scope()
 
     def __enter__(self) -> str:
+        self.outer.__enter__()
         counter = self.loop.__enter__()
         self.scope.__enter__()
         self.values.symbols[self.name] = counter
@@ -351,6 +420,7 @@ class _Counter:
     def __exit__(self, *raised: object) -> None:
         self.scope.__exit__(None, None, None)
         self.loop.__exit__(None, None, None)
+        self.outer.__exit__(None, None, None)
 
 
 class _Accumulators:

@@ -98,7 +98,7 @@ def schedule(assignment: Assignment, buffers: Mapping[str, Buffer], vector_bytes
         return Nest(assignment, order, None, 1, 1, None, 1, orders)
     extent = next(extent_of(a) for a in (*assignment.axes, *_bound(reductions)) if a.name == vector)
     if vector in own:
-        copies = max(1, min(_COLUMNS if reductions else 1, extent // width))
+        copies = max(1, min(_COLUMNS, extent // (width if reductions else 4 * width)))
     else:
         copies = max(1, min(_CHAINS, extent // width))
     jam, rows = _jam(assignment, order, vector, reductions, accesses)
