@@ -10,9 +10,11 @@ from exalift.affine import Constraint
 from exalift.base import UsageError, VerificationError
 from exalift.dialects import Dialect, Step, TensorLoop, TensorProgram, Update
 
+from .columns import Columnizer
 from .fusing import Fuser
 from .hazards import Hazards
 from .masks import Masks
+from .scattering import Scatterer
 from .program import Assignment, Block, Buffer, Item, Procedure, Sequential
 from .terms import Pool
 
@@ -32,6 +34,8 @@ def build(program: TensorProgram, sizes: Mapping[str, int], dialect: Dialect) ->
     for declared in (*program.arguments, *program.locals):
         buffers[declared.name] = Buffer(declared.name, fuser.shape(declared.type), declared.type.dtype)
     body = _Builder(program, fuser).items(program.body, ())
+    body = Scatterer(pool, buffers).items(body, ())
+    body = Columnizer(pool).items(body, ())
     procedure = Procedure(
         program.name,
         buffers,

@@ -11,10 +11,11 @@ from exalift.base import DType
 from exalift.llvm import Code, Target, waiting_text
 
 from .arithmetic import Arithmetic
+from .column_loops import ColumnWriter
 from .memory import Memory
 from .nests import NestWriter, Part
 from .planning import weigh
-from .program import Assignment, Block, Item, Procedure, Sequential
+from .program import Assignment, Block, Columns, Item, Procedure, Sequential
 from .scheduling import Nest, schedule
 from .terms import Pool
 from .values import Values
@@ -121,6 +122,12 @@ class _Writer:
                         self._meet()
             case Sequential():
                 self._loop(item, context, team)
+            case Columns():
+                writer = ColumnWriter(self.nests, item, self.target.vector_bytes, context)
+                with self.values.scope():
+                    self.made += writer.write(self._part if team else None)
+                if team:
+                    self._meet()
             case _:
                 assert_never(item)
 

@@ -76,7 +76,14 @@ class Masks:
             else:
                 pending += reversed(list(self._split(piece, constraint)))
         kept = [piece for piece in done if not _is_kept(piece)]
-        return tuple(replace(piece, body=self.reductions(piece.body)) for piece in kept)
+        return tuple(
+            replace(piece, body=self.reductions(piece.body), domain=self._needed(piece)) for piece in kept
+        )
+
+    def _needed(self, piece: Assignment) -> tuple[Constraint, ...]:
+        """The domain without what the axes and the loops around say already."""
+        known = (*self.context, *box(piece.axes))
+        return tuple(constraint for constraint in piece.domain if not implied(constraint, known))
 
     # Splitting by conditions on the axes.
 

@@ -71,6 +71,21 @@ class Memory:
         )
         return self.arithmetic.from_memory(raw, dtype, width)
 
+    def scatter(self, name: str, positions: str, value: str, width: int, mask: str) -> None:
+        """Write lanes to a vector of positions (i64)."""
+        dtype = self.buffers[name].dtype
+        raw, scalar = self.arithmetic.to_memory(value, dtype, width), stored_type(dtype)
+        places = self.code.value(
+            f"getelementptr inbounds {scalar}, ptr {self.pointers[name]}, <{width} x i64> {positions}"
+        )
+        function = f"llvm.masked.scatter.v{width}{_suffix(scalar)}.v{width}p0"
+        type, pointers, truth = vector_of(scalar, width), f"<{width} x ptr>", f"<{width} x i1>"
+        self.arithmetic.declarations.add(f"declare void @{function}({type}, {pointers}, {truth})")
+        self.code.emit(
+            f"call void @{function}({type} {raw}, {pointers} align {dtype.bytes} {places}, "
+            f"{truth} {mask}){self._notes[name]}"
+        )
+
     def strided(self, name: str, position: str, step: int, width: int) -> str:
         """Elements `step` apart, one by one."""
         dtype = self.buffers[name].dtype

@@ -50,11 +50,10 @@ class NestWriter:
 
     def write(self, nest: Nest, split: Split | None = None) -> None:
         """The loops of a nest; with `split`, this thread's part of the outermost."""
-        self._nest = nest
+        self.prepare(nest, self.context)
         assignment = nest.assignment
         axes = nest.order
         bounds = bounds_of(axes, assignment.domain, self.context)
-        self._find_unsafe(assignment)
         code = self.values.code
         with ExitStack() as stack:
             for constraint in bounds.before:
@@ -66,6 +65,15 @@ class NestWriter:
                 for c in (*assignment.domain, *_guards(assignment.body))
             )
             self._loops(0, bounds.ranges, bounds.tests, split, uneven, ({},))
+
+    def prepare(self, nest: Nest, context: tuple[Constraint, ...]) -> None:
+        """Make a nest the one that reductions are written for, and find its loads that may leave bounds."""
+        self.use(nest, context)
+        self._find_unsafe(nest.assignment)
+
+    def use(self, nest: Nest, context: tuple[Constraint, ...]) -> None:
+        """Write reductions for a nest that is prepared."""
+        self._nest, self.context = nest, context
 
     # Loops of the assignment's own axes.
 
@@ -91,10 +99,10 @@ class NestWriter:
         is_vector = axis.name == nest.vector
         if is_vector:
             step = nest.width * nest.copies
-            own_points = _spread(points, axis.name, nest.copies, nest.width)
+            own_points = spread(points, axis.name, nest.copies, nest.width)
         elif axis.name == nest.jam:
             step = nest.rows
-            own_points = _spread(points, axis.name, nest.rows, 1)
+            own_points = spread(points, axis.name, nest.rows, 1)
         part = Part(lower, upper, step)
         if split is not None and depth == 0:
             part = split(lower, upper, step, uneven)
@@ -106,14 +114,14 @@ class NestWriter:
             self._hoist({a.name for a in nest.order[depth:]}, points)
 
         if step == 1:
-            with self._counted(axis.name, part.start, part.limit, part.stride, before):
+            with counted(self.values, axis.name, part.start, part.limit, part.stride, before):
                 inside(points)
             return
         if is_vector and part.rest is None and self._gains_by_alignment(nest, lower):
             part = replace(part, start=self._align(nest, part, inside, points))
-        whole = self._whole(lower if part.rest is not None else part.start, part.limit, step)
+        whole = whole_limit(self.values, lower if part.rest is not None else part.start, part.limit, step)
         lanes = Lanes(axis.name, nest.width) if is_vector else values.lanes
-        with values.along(lanes), self._counted(axis.name, part.start, whole, part.stride, before):
+        with values.along(lanes), counted(self.values, axis.name, part.start, whole, part.stride, before):
             inside(own_points)
         with ExitStack() as stack:
             if part.rest is not None:
@@ -147,7 +155,7 @@ class NestWriter:
         rounded = code.value(f"and i64 {moved}, {-nest.width}")
         first = code.value(f"sub nsw i64 {rounded}, {shift}")
         first = values.arithmetic.intrinsic("smin", DType.I64, 1, [first, part.limit])
-        with self._counted(nest.vector, part.start, first, nest.width) as counter:
+        with counted(self.values, nest.vector, part.start, first, nest.width) as counter:
             mask = self.mask(counter, first, nest.width)
             with values.along(Lanes(nest.vector, nest.width, mask)):
                 inside(points)
@@ -183,13 +191,13 @@ class NestWriter:
         values = self.values
         unit = all(self._is_unit(index, name) for index in (self._store_position(nest),))
         if is_vector and self.masked and unit:
-            with values.scope(), self._counted(name, start, limit, nest.width) as counter:
+            with values.scope(), counted(self.values, name, start, limit, nest.width) as counter:
                 mask = self.mask(counter, limit, nest.width)
                 with values.along(Lanes(name, nest.width, mask)):
                     inside(points)
             return
         lanes = Lanes() if is_vector else values.lanes
-        with values.along(lanes), self._counted(name, start, limit, 1):
+        with values.along(lanes), counted(self.values, name, start, limit, 1):
             inside(points)
 
     def _store_position(self, nest: Nest) -> Affine:
@@ -200,27 +208,11 @@ class NestWriter:
     def _is_unit(position: Affine, name: str) -> bool:
         return position.coefficient(name) in (0, 1)
 
-    def _counted(
-        self,
-        name: str,
-        start: str,
-        limit: str,
-        step: int,
-        before: Callable[[], None] | None = None,
-    ) -> _Counter:
-        return _Counter(self.values, name, start, limit, step, before)
-
-    def _whole(self, start: str, limit: str, step: int) -> str:
-        """The limit of the blocks of `step` that fit."""
-        code = self.values.code
-        if _is_number(start) and _is_number(limit):
-            count = max(0, int(limit) - int(start)) // step
-            return str(int(start) + count * step)
-        length = code.value(f"sub nsw i64 {limit}, {start}")
-        length = self.values.arithmetic.intrinsic("smax", DType.I64, 1, [length, "0"])
-        rest = code.value(f"urem i64 {length}, {step}")
-        whole = code.value(f"sub nsw i64 {length}, {rest}")
-        return code.value(f"add nsw i64 {start}, {whole}")
+    def slot(self, type: str) -> str:
+        """A place on the stack, which LLVM keeps in a register."""
+        name = self.values.code.fresh("slot")
+        self.allocas.append(f"{name} = alloca {type}, align 64")
+        return name
 
     def mask(self, counter: str, limit: str, width: int) -> str:
         """The lanes before the limit."""
@@ -232,9 +224,9 @@ class NestWriter:
 
     def limits(self, range_: Range) -> tuple[str, str]:
         """The largest lower and the least upper bound, as i64."""
-        return self._extreme(range_.lower, "smax"), self._extreme(range_.upper, "smin")
+        return self.extreme(range_.lower, "smax"), self.extreme(range_.upper, "smin")
 
-    def _extreme(self, bounds: Sequence[Affine], function: str) -> str:
+    def extreme(self, bounds: Sequence[Affine], function: str) -> str:
         found = [self.values.index(bound, {}) for bound in bounds]
         result = found[0]
         for other in found[1:]:
@@ -319,22 +311,22 @@ class NestWriter:
         lower, upper = self.limits(ranges[name])
         nest = accumulators.lanes
         if nest is None or name != nest.vector:
-            with values.scope(), self._counted(name, lower, upper, 1):
+            with values.scope(), counted(self.values, name, lower, upper, 1):
                 self._reduction_loops(depth + 1, axes, ranges, tests, accumulators, points)
             return
         step = nest.width * nest.copies
-        whole = self._whole(lower, upper, step)
-        with values.along(Lanes(name, nest.width)), self._counted(name, lower, whole, step):
+        whole = whole_limit(self.values, lower, upper, step)
+        with values.along(Lanes(name, nest.width)), counted(self.values, name, lower, whole, step):
             for copy in range(nest.copies):
                 moved = tuple({**point, name: copy * nest.width} for point in points)
                 accumulators.add(tests, moved, copy)
         if self.masked:
-            with values.scope(), self._counted(name, whole, upper, nest.width) as counter:
+            with values.scope(), counted(self.values, name, whole, upper, nest.width) as counter:
                 mask = self.mask(counter, upper, nest.width)
                 with values.along(Lanes(name, nest.width, mask)):
                     accumulators.add(tests, points, 0)
         else:
-            with values.along(Lanes()), self._counted(name, whole, upper, 1):
+            with values.along(Lanes()), counted(self.values, name, whole, upper, 1):
                 accumulators.add_single(tests, points)
 
     # Loads that may be out of bounds.
@@ -385,12 +377,37 @@ def _guards(body: Expression) -> Iterator[Constraint]:
                 yield from conjunction
 
 
-def _spread(points: Sequence[Point], name: str, count: int, by: int) -> tuple[Point, ...]:
+def spread(points: Sequence[Point], name: str, count: int, by: int) -> tuple[Point, ...]:
     return tuple({**point, name: copy * by} for point in points for copy in range(count))
 
 
 def _is_number(text: str) -> bool:
     return text.lstrip("-").isdigit()
+
+
+def counted(
+    values: Values,
+    name: str,
+    start: str,
+    limit: str,
+    step: int,
+    before: Callable[[], None] | None = None,
+) -> _Counter:
+    """A loop over an axis; `before` writes what runs once, before the first iteration."""
+    return _Counter(values, name, start, limit, step, before)
+
+
+def whole_limit(values: Values, start: str, limit: str, step: int) -> str:
+    """The limit of the blocks of `step` that fit."""
+    code = values.code
+    if _is_number(start) and _is_number(limit):
+        count = max(0, int(limit) - int(start)) // step
+        return str(int(start) + count * step)
+    length = code.value(f"sub nsw i64 {limit}, {start}")
+    length = values.arithmetic.intrinsic("smax", DType.I64, 1, [length, "0"])
+    rest = code.value(f"urem i64 {length}, {step}")
+    whole = code.value(f"sub nsw i64 {length}, {rest}")
+    return code.value(f"add nsw i64 {start}, {whole}")
 
 
 class _Counter:
@@ -444,8 +461,7 @@ class _Accumulators:
 
     def _slot(self, width: int) -> str:
         type = vector_of(scalar_type(self.term.dtype), width)
-        name = self.code.fresh("slot")
-        self.writer.allocas.append(f"{name} = alloca {type}, align 64")
+        name = self.writer.slot(type)
         start = self.arithmetic.splat(self.neutral, self.term.dtype, width)
         self.code.emit(f"store {type} {start}, ptr {name}")
         return name

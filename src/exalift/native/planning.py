@@ -9,7 +9,7 @@ from math import prod
 from exalift.affine import Apply, Constraint, Expression, Load, Reduce
 
 from .inequalities import least
-from .program import Assignment, Block, Item, Sequential, extent_of
+from .program import Assignment, Block, Columns, Item, Sequential, extent_of
 from .terms import same_scope
 
 _WORTH = 40_000
@@ -69,6 +69,9 @@ def weigh(item: Item) -> Weight:
             amounts = [work(assignment) for assignment in assignments]
             shared = sum(amount for amount in amounts if amount >= _WORTH)
             return Weight(sum(amounts), shared, float(bool(shared)))
+        case Columns(loop=loop, statements=statements):
+            total = trips(loop) * sum(work(statement) for statement in statements)
+            return Weight(total, total, 1.0)
         case Sequential(body=body):
             # Loops nest as deep as the source's own do, so this recursion is short.
             inner = [weigh(below) for below in body]

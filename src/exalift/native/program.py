@@ -87,7 +87,17 @@ class Sequential:
         return (*above, *(Constraint(bound - iv - 1) for bound in self.upper))
 
 
-Item = Block | Sequential
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A loop in order whose statements are on the same single axis, turned inside out: for every value of
+    the axis, in no order, the loop. No value of the axis touches what another one writes."""
+
+    axis: Axis
+    loop: Sequential
+    statements: tuple[Assignment, ...]
+
+
+Item = Block | Sequential | Columns
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,7 +56,8 @@ class Lanes:
 class Values:
     """`symbols` are the counters (i64) of induction variables and axes; for the axis of lanes, of lane 0.
 
-    `unsafe` holds the identities of loads that are not known to be in bounds wherever they may run.
+    `slots` are stack slots to read instead of memory, by the load's identity and the point. `unsafe` holds
+    the identities of loads that are not known to be in bounds wherever they may run.
     """
 
     code: Code
@@ -67,6 +68,7 @@ class Values:
     lanes: Lanes = field(default_factory=Lanes)
     unsafe: set[int] = field(default_factory=set[int])
     reducer: Reducer | None = None
+    slots: dict[tuple[int, Key], str] = field(default_factory=dict[tuple[int, Key], str])
     _memo: list[dict[tuple[object, ...], str]] = field(default_factory=lambda: [{}])
 
     @contextmanager
@@ -83,6 +85,10 @@ class Values:
         with self.scope():
             yield
         self.lanes = before
+
+    def key(self, term: Expression, point: Point) -> Key:
+        """What a point is to a term: the distances along axes that the term depends on."""
+        return _key(point, self.pool.names(term))
 
     def _known(self, key: tuple[object, ...]) -> str | None:
         return next((memo[key] for memo in reversed(self._memo) if key in memo), None)
@@ -154,7 +160,11 @@ class Values:
             case GuardValue(guard):
                 return self.holds(guard, point)
             case Load():
-                return self._load(term, point)
+                slot = self.slots.get((id(term), _key(point, self.pool.names(term))))
+                if slot is not None:
+                    type = vector_of(scalar_type(term.dtype), width)
+                    return self.code.value(f"load {type}, ptr {slot}")
+                return self.load(term, point)
             case Apply(function, operands, dtype):
                 below = [self._operand(operand, point, vector) for operand in operands]
                 return self.arithmetic.apply(function, below, operands[-1].dtype, dtype, width)
@@ -259,7 +269,7 @@ class Values:
 
     # Loads.
 
-    def _load(self, load: Load, point: Point) -> str:
+    def load(self, load: Load, point: Point) -> str:
         axis = self.lanes.axis
         buffer = self.memory.buffers[load.array]
         if id(load) in self.unsafe:
@@ -314,6 +324,8 @@ class Values:
         step = position.coefficient(axis)
         if step == 1:
             self.memory.store(array, self.index(position, point), value, width, self.lanes.mask)
+        elif self.lanes.mask is not None:
+            self.memory.scatter(array, self.indices(position, point), value, width, self.lanes.mask)
         else:
             self.memory.store_strided(array, self.index(position, point), step, value, width)
 
