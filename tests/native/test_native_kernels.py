@@ -55,6 +55,37 @@ def test_every_kernel_is_right_for_every_processor(
         agrees(KERNELS[name], real)
 
 
+# Sizes at which contractions go to tensorized kernels and loops to threads; odd, so that there are rests.
+LARGER = {
+    "gemm": {"ni": 131, "nj": 143, "nk": 157},
+    "symm": {"m": 133, "n": 151},
+    "syrk": {"n": 301, "m": 67},
+    "syr2k": {"n": 301, "m": 67, "ldc": 301},
+    "trmm": {"m": 149, "n": 157},
+    "correlation": {"m": 161, "n": 143},
+    "doitgen": {"nr": 23, "nq": 31, "np": 67},
+    "lu": {"n": 341},
+    "gramschmidt": {"m": 251, "n": 203},
+    "floyd-warshall": {"n": 301},
+    "nussinov": {"n": 203},
+    "jacobi-2d": {"steps": 3, "n": 361},
+    "fdtd-2d": {"steps": 3, "nx": 301, "ny": 283},
+    "adi": {"steps": 2, "n": 203},
+    "deriche": {"w": 203, "h": 171},
+    "atax": {"m": 401, "n": 403},
+}
+
+
+@pytest.mark.parametrize("name", LARGER)
+def test_larger_sizes_are_right_too(name: str) -> None:
+    kernel = KERNELS[name]
+    one = lifted(kernel)
+    sizes = {key: value for key, value in LARGER[name].items() if key in one.sizes.values}
+    rules = kernel.inputs if kernel.inputs.names else None
+    found = check(one, sizes=sizes, seed=2, rules=rules, device="native")
+    assert found.agrees, found
+
+
 def test_a_size_that_is_missing_is_refused() -> None:
     one = lifted(KERNELS["gemm"])
     with pytest.raises(Exception, match="no value for the size"):

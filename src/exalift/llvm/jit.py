@@ -42,9 +42,14 @@ def _machine(target: Target, jit: bool) -> llvm.TargetMachine:
     )
 
 
-def _optimised(text: str, target: Target, machine: llvm.TargetMachine, optimise: bool) -> llvm.ModuleRef:
+def _optimised(
+    text: str | Sequence[str], target: Target, machine: llvm.TargetMachine, optimise: bool
+) -> llvm.ModuleRef:
+    first, *others = [text] if isinstance(text, str) else text
     try:
-        module = llvm.parse_assembly(text)
+        module = llvm.parse_assembly(first)
+        for other in others:
+            module.link_in(llvm.parse_assembly(other))
         module.verify()
     except RuntimeError as error:
         raise DeviceError(f"LLVM refuses the generated code: {error}") from error
@@ -61,14 +66,14 @@ def _optimised(text: str, target: Target, machine: llvm.TargetMachine, optimise:
 
 
 def compile_text(
-    text: str,
+    text: str | Sequence[str],
     names: Sequence[str],
     target: Target,
     *,
     optimise: bool = True,
     symbols: Mapping[str, int] = MappingProxyType({}),
 ) -> Library:
-    """Compile a module and give the addresses of its functions `names`.
+    """Compile a module (or several, linked into one) and give the addresses of its functions `names`.
 
     Calls of what the module only declares go to the process's own symbols (libc, libm). Nothing may be
     generated for features that this machine lacks: the code would end the process. Raises DeviceError

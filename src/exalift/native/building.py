@@ -14,13 +14,21 @@ from .columns import Columnizer
 from .fusing import Fuser
 from .hazards import Hazards
 from .masks import Masks
+from .products import Products
+from .program import Assignment, Buffer, Item, Procedure, Sequential
 from .scattering import Scatterer
-from .program import Assignment, Block, Buffer, Item, Procedure, Sequential
 from .terms import Pool
 
 
-def build(program: TensorProgram, sizes: Mapping[str, int], dialect: Dialect) -> tuple[Procedure, Pool]:
-    """The procedure of a program at `sizes`, and the pool that its terms belong to.
+def build(
+    program: TensorProgram,
+    sizes: Mapping[str, int],
+    dialect: Dialect,
+    features: frozenset[str] = frozenset(),
+    threads: int = 1,
+) -> tuple[Procedure, Pool]:
+    """The procedure of a program at `sizes`, and the pool that its terms belong to. Contractions are taken
+    out for processors with `features` and a team of `threads`.
 
     Raises UsageError for a size that is missing or an op that the dialect does not define or has no
     formula for, VerificationError for a program that breaks its own rules.
@@ -33,7 +41,8 @@ def build(program: TensorProgram, sizes: Mapping[str, int], dialect: Dialect) ->
     fuser = Fuser(dialect, known, pool, buffers)
     for declared in (*program.arguments, *program.locals):
         buffers[declared.name] = Buffer(declared.name, fuser.shape(declared.type), declared.type.dtype)
-    body = _Builder(program, fuser).items(program.body, ())
+    products = Products(pool, buffers, fuser.temporaries, features, threads)
+    body = _Builder(program, fuser, products).items(program.body, ())
     body = Scatterer(pool, buffers).items(body, ())
     body = Columnizer(pool).items(body, ())
     procedure = Procedure(
@@ -51,6 +60,7 @@ def build(program: TensorProgram, sizes: Mapping[str, int], dialect: Dialect) ->
 class _Builder:
     program: TensorProgram
     fuser: Fuser
+    products: Products
 
     def items(self, steps: Sequence[Step], context: tuple[Constraint, ...]) -> tuple[Item, ...]:
         found: list[Item] = []
@@ -67,19 +77,20 @@ class _Builder:
                     assert_never(step)
         return tuple(found)
 
-    def _update(self, update: Update, context: tuple[Constraint, ...]) -> list[Block]:
+    def _update(self, update: Update, context: tuple[Constraint, ...]) -> list[Item]:
         fuser = self.fuser
         buffer = fuser.buffers.get(update.array)
         if buffer is None:
             raise VerificationError(f"{update.array} is neither an argument nor a local")
         if fuser.shape(update.value.type) != buffer.shape or update.value.type.dtype is not buffer.dtype:
             raise VerificationError(f"{update.array} is given a value of type {update.value.type}")
-        blocks: list[Block] = []
+        items: list[Item] = []
         for assignment in fuser.assignments(update.array, update.value, context, update.lines):
-            blocks += self._safe(assignment, context)
-        return blocks
+            items += self._safe(assignment, context)
+        return items
 
-    def _safe(self, assignment: Assignment, context: tuple[Constraint, ...]) -> tuple[Block, ...]:
+    def _safe(self, assignment: Assignment, context: tuple[Constraint, ...]) -> tuple[Item, ...]:
         fuser = self.fuser
         pieces = Masks(fuser.pool, context).pieces(assignment)
-        return Hazards(fuser.pool, fuser.buffers, fuser.temporaries, context).blocks(pieces)
+        before, rest = self.products.taken_out(pieces)
+        return (*before, *Hazards(fuser.pool, fuser.buffers, fuser.temporaries, context).blocks(rest))

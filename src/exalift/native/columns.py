@@ -164,4 +164,3 @@ def _pass_on(
             found.initial[array] = load
         elif load.indices == here and position > writer:
             found.current[id(load)] = array
-

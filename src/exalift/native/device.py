@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from exalift.dialects import TensorProgram
 from exalift.dialects.stablehlo import STABLEHLO
 from exalift.llvm import Target, available_threads, can_use_threads, compile_text, host_target
+from exalift.tensorize import usable_features
 
 from .building import build
 from .emission import ENTRY, Emitted, emit
@@ -41,8 +42,9 @@ class NativeDevice:
     def emitted(self, program: TensorProgram, sizes: Mapping[str, int]) -> tuple[Procedure, Emitted, int]:
         """The loops of a program, their LLVM text, and for how many threads they are."""
         threads = self.threads or (available_threads() if can_use_threads() else 1)
-        procedure, pool = build(program, sizes, STABLEHLO)
-        return procedure, emit(procedure, pool, self.target or host_target(), threads), threads
+        target = self.target or host_target()
+        procedure, pool = build(program, sizes, STABLEHLO, usable_features(target), threads)
+        return procedure, emit(procedure, pool, target, threads), threads
 
     def compile_program(self, program: TensorProgram, sizes: Mapping[str, int]) -> NativeExecutable:
         """Compile a lifted program at given sizes.
@@ -50,5 +52,5 @@ class NativeDevice:
         Raises UsageError for sizes that are missing and ops that are not known, DeviceError where LLVM fails.
         """
         procedure, emitted, threads = self.emitted(program, sizes)
-        library = compile_text(emitted.text, [ENTRY], self.target or host_target())
+        library = compile_text([emitted.text, *emitted.kernels], [ENTRY], self.target or host_target())
         return NativeExecutable(procedure, library, threads, emitted.text)

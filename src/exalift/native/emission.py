@@ -9,13 +9,14 @@ from typing import assert_never
 from exalift.affine import Constraint
 from exalift.base import DType
 from exalift.llvm import Code, Target, waiting_text
+from exalift.tensorize import emit_kernel
 
 from .arithmetic import Arithmetic
 from .column_loops import ColumnWriter
 from .memory import Memory
 from .nests import NestWriter, Part
 from .planning import weigh
-from .program import Assignment, Block, Columns, Item, Procedure, Sequential
+from .program import Assignment, Block, Columns, Item, Procedure, Product, Sequential
 from .scheduling import Nest, schedule
 from .terms import Pool
 from .values import Values
@@ -25,10 +26,12 @@ ENTRY = "exalift_entry"
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """The module's text, and what every assignment became, in the order of the program."""
+    """The module's text, what every assignment became, in the order of the program, and the texts of the
+    modules of tensorized kernels that belong to it."""
 
     text: str
     nests: tuple[Nest, ...]
+    kernels: tuple[str, ...] = ()
 
 
 def emit(procedure: Procedure, pool: Pool, target: Target, threads: int) -> Emitted:
@@ -45,7 +48,7 @@ def emit(procedure: Procedure, pool: Pool, target: Target, threads: int) -> Emit
     values.reducer = writer.nests
     writer.pointers()
     writer.items(procedure.body, (), threads > 1)
-    return Emitted(writer.text(), tuple(writer.made))
+    return Emitted(writer.text(), tuple(writer.made), tuple(writer.kernels))
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class _Writer:
     values: Values
     nests: NestWriter
     made: list[Nest] = field(default_factory=list[Nest])
+    kernels: list[str] = field(default_factory=list[str])
 
     @property
     def code(self) -> Code:
@@ -122,6 +126,8 @@ class _Writer:
                         self._meet()
             case Sequential():
                 self._loop(item, context, team)
+            case Product():
+                self._product(item, team)
             case Columns():
                 writer = ColumnWriter(self.nests, item, self.target.vector_bytes, context)
                 with self.values.scope():
@@ -130,6 +136,22 @@ class _Writer:
                     self._meet()
             case _:
                 assert_never(item)
+
+    def _product(self, product: Product, team: bool) -> None:
+        """The phases of a kernel, each by all threads, which meet after it."""
+        name = f"product{len(self.kernels)}"
+        kernel = emit_kernel(product.plan, name)
+        self.kernels.append(kernel.text)
+        pointers = self.values.memory.pointers
+        arrays = (product.lhs, product.rhs, product.out, product.packed, product.workspace)
+        given = ", ".join(f"ptr {pointers[array]}" for array in arrays)
+        part, parts = ("%thread", self.threads) if team else ("0", 1)
+        for phase in filter(None, (kernel.pad, kernel.pack, kernel.run)):
+            types = ", ".join(["ptr"] * 6 + ["i64"] * 2)
+            self.values.arithmetic.declarations.add(f'declare void @"{phase}"({types})')
+            self.code.emit(f'call void @"{phase}"({given}, ptr null, i64 {part}, i64 {parts})')
+            if team:
+                self._meet()
 
     def _loop(self, loop: Sequential, context: tuple[Constraint, ...], team: bool) -> None:
         values = self.values

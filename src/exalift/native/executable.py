@@ -14,7 +14,7 @@ from exalift.devices import Array, Timing
 from exalift.llvm import Library, team
 
 from .emission import ENTRY
-from .program import Buffer, Columns, Item, Procedure, Sequential
+from .program import Buffer, Columns, Item, Procedure, Product, Sequential
 
 _ALIGNMENT = 64
 
@@ -37,6 +37,8 @@ def written_buffers(items: Sequence[Item]) -> frozenset[str]:
         item = pending.pop()
         if isinstance(item, Sequential):
             pending.extend(item.body)
+        elif isinstance(item, Product):
+            found.add(item.out)
         elif isinstance(item, Columns):
             found |= {statement.array for statement in item.statements}
         else:

@@ -9,7 +9,7 @@ from math import prod
 from exalift.affine import Apply, Constraint, Expression, Load, Reduce
 
 from .inequalities import least
-from .program import Assignment, Block, Columns, Item, Sequential, extent_of
+from .program import Assignment, Block, Columns, Item, Product, Sequential, extent_of
 from .terms import same_scope
 
 _WORTH = 40_000
@@ -69,6 +69,8 @@ def weigh(item: Item) -> Weight:
             amounts = [work(assignment) for assignment in assignments]
             shared = sum(amount for amount in amounts if amount >= _WORTH)
             return Weight(sum(amounts), shared, float(bool(shared)))
+        case Product():
+            return Weight(item.work, item.work, 3.0)
         case Columns(loop=loop, statements=statements):
             total = trips(loop) * sum(work(statement) for statement in statements)
             return Weight(total, total, 1.0)

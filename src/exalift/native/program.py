@@ -8,6 +8,7 @@ from math import prod
 
 from exalift.affine import Affine, Axis, Constraint, Expression
 from exalift.base import DType
+from exalift.tensorize import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,24 @@ class Columns:
     statements: tuple[Assignment, ...]
 
 
-Item = Block | Sequential | Columns
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A contraction that a tensorized kernel computes: `out` from `lhs` and `rhs`. `packed` and `workspace`
+    are memory for the kernel."""
+
+    plan: Plan
+    lhs: str
+    rhs: str
+    out: str
+    packed: str
+    workspace: str
+
+    @property
+    def work(self) -> float:
+        return 2.0 * prod(dimension.extent for dimension in self.plan.contraction.dimensions)
+
+
+Item = Block | Sequential | Columns | Product
 
 
 @dataclass(frozen=True, eq=False)

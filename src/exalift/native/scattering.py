@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from exalift.affine import Affine, Apply, Axis, Constraint, Expression, Guard, Load, Reduce
-from exalift.base import DType
+from exalift.affine import Affine, Apply, Constraint, Expression, Load, Reduce
 
 from .inequalities import feasible, implied
 from .masks import identity_value
@@ -53,10 +52,8 @@ class Scatterer:
         if len(sums) != 1 or len(sums[0].axes) != 1 or len(sums[0].guard.disjuncts) != 1:
             return None
         total, iv = sums[0], Affine.symbol(loop.iv)
-        axis = next(
-            (extent for index, extent in zip(statement.indices, self._shape(statement), strict=True) if index == iv),
-            None,
-        )
+        shape = self.buffers[statement.array].shape
+        axis = next((e for index, e in zip(statement.indices, shape, strict=True) if index == iv), None)
         sign = _sign_in_chain(statement, total)
         if axis is None or sign is None or total.dtype is not self.buffers[statement.array].dtype:
             return None
@@ -67,9 +64,6 @@ class Scatterer:
         body = (Block((replace(statement, body=rest),), True), Block((scattered,), True))
         return replace(loop, body=body)
 
-    def _shape(self, statement: Assignment) -> tuple[int, ...]:
-        return self.buffers[statement.array].shape
-
     def _neutral(self, total: Reduce) -> Expression:
         if total.function == "add":
             return self.pool.nothing(total.dtype)
@@ -78,7 +72,9 @@ class Scatterer:
     def _gains(self, total: Reduce, iv: str) -> bool:
         """Whether the sum steps over rows somewhere, and its transpose nowhere."""
         name = total.axes[0].name
-        along = [self.buffers[t.array].linear(t.indices) for t in postorder(total.body) if isinstance(t, Load)]
+        along = [
+            self.buffers[t.array].linear(t.indices) for t in postorder(total.body) if isinstance(t, Load)
+        ]
         strided = any(position.coefficient(name) not in (0, 1) for position in along)
         return strided and all(position.coefficient(iv) in (0, 1) for position in along)
 
@@ -139,9 +135,7 @@ def _sign_in_chain(statement: Assignment, total: Reduce) -> str | None:
     """The function by which parts of the sum may be put into the element beforehand: "add", "subtract",
     "maximum" or "minimum"; None where element and sum are not operands of one chain of it."""
     own = [t for t in postorder(statement.body) if isinstance(t, Load)]
-    element = next(
-        (t for t in own if t.array == statement.array and t.indices == statement.indices), None
-    )
+    element = next((t for t in own if t.array == statement.array and t.indices == statement.indices), None)
     if element is None or _uses(statement.body, element) != 1 or _uses(statement.body, total) != 1:
         return None
     for root in postorder(statement.body):
