@@ -2,7 +2,7 @@
 
 from .abstraction import abstract_sizes
 from .affine_expression import Affine, Atom, FloorDiv
-from .at_sizes import at_sizes
+from .at_sizes import at_sizes, merge_sizes
 from .conditions import Condition, DomainError, WeightedPoints, limited
 from .constant_folding import fold_constants, fold_literals
 from .domains import is_implied, simplify_guard, without
@@ -88,6 +88,7 @@ __all__ = [
     "is_implied",
     "limited",
     "loads",
+    "merge_sizes",
     "nodes",
     "parameter_arrays",
     "print_expression",

@@ -1,4 +1,4 @@
-"""A program with all of its sizes put in."""
+"""A program with its sizes put in, or made one."""
 
 from __future__ import annotations
 
@@ -39,17 +39,40 @@ def at_sizes(program: Program, sizes: Mapping[str, int]) -> Program:
     if not program.constraints.at(values):
         shown = ", ".join(f"{name} = {value}" for name, value in values.items())
         raise UsageError(f"{program.name} does not admit {shown}: it needs {program.constraints}")
-    mapping = {name: Affine.of(value) for name, value in values.items()}
+    fixed = _substituted(program, {name: Affine.of(value) for name, value in values.items()})
+    return replace(fixed, constraints=ALWAYS)
+
+
+def merge_sizes(program: Program, sizes: Mapping[str, int]) -> Program:
+    """The program with sizes that have one value in `sizes` made one size, the first of them.
+
+    What holds of it for all sizes holds of the program wherever those sizes are equal.
+    """
+    first: dict[int, str] = {}
+    mapping = {
+        size.name: Affine.symbol(first.setdefault(sizes[size.name], size.name)) for size in program.sizes
+    }
+    merged = {name: to for name, to in mapping.items() if to != Affine.symbol(name)}
+    lowest: dict[str, int] = {}
+    for size in program.sizes:
+        name = first[sizes[size.name]]
+        lowest[name] = max(size.minimum, lowest.get(name, size.minimum))
+    made = _substituted(program, merged)
+    return replace(made, sizes=tuple(replace(s, minimum=lowest[s.name]) for s in made.sizes))
+
+
+def _substituted(program: Program, mapping: Mapping[str, Affine]) -> Program:
+    """The program with sizes replaced everywhere."""
     change = _Values(mapping)
     return replace(
         program,
-        parameters=tuple(name for name in program.parameters if name not in values),
-        sizes=(),
+        parameters=tuple(name for name in program.parameters if name not in mapping),
+        sizes=tuple(size for size in program.sizes if size.name not in mapping),
         arrays=tuple(
             replace(array, shape=tuple(extent.substitute(mapping) for extent in array.shape))
             for array in program.arrays
         ),
         body=change.body(program.body),
         returns=None if program.returns is None else change.expression(program.returns, {}),
-        constraints=ALWAYS,
+        constraints=change.guard(program.constraints, {}),
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from exalift.affine import Program, abstract_sizes, fold_constants, verify_program
+from exalift.affine import Program, abstract_sizes, fold_constants, merge_sizes, verify_program
 from exalift.base import RefusedError, UsageError
 from exalift.dialects import TensorProgram
 from exalift.dialects.stablehlo import IMPORTED
@@ -32,6 +32,7 @@ from .running import Runner, TooLarge
 from .signatures import Match
 
 _TEST_SHARE = 0.2
+_OWN_SHARE = 0.6
 _GENERAL_S = 10.0
 _MOST_TRACES = 12
 _MOST_SMALLER = 40
@@ -115,14 +116,50 @@ class _Decision:
         refuted = self.tested(case)
         if refuted is not None:
             return self.refuted(refuted)
-        for general in self.generals([case]):
-            if self.is_source(general):
+        families = list(self.families(case))
+        for source, general in families:
+            if self.is_source(general, source):
                 claim = (
                     f"{port.label} at {shown(sizes)} is an instance of a program that equals "
-                    f"{self.source.name} for all inputs at all sizes"
+                    f"{self.source.name} for all inputs at all sizes{self.where_equal(source, case)}"
                 )
                 return self.proved(Level.ALL_SIZES, claim, [case])
-        return self.at_its_sizes(case)
+        judged = self.at_its_sizes(case)
+        if judged.level is not Level.TESTED:
+            return judged
+        return self.of_small_family(families, case) or judged
+
+    def families(self, case: Case) -> Iterator[tuple[Program, TensorProgram]]:
+        """Programs with symbolic sizes that a module is an instance of, each with the source beside it.
+
+        Where sizes have one value, a module does not tell them apart; then they are taken as one, too.
+        """
+        yield from ((self.abstracted, general) for general in self.generals([case]))
+        merged = merge_sizes(self.abstracted, case.sizes)
+        if len(merged.sizes) < len(self.abstracted.sizes):
+            yield from ((merged, general) for general in self.generals([case], merged))
+
+    def where_equal(self, source: Program, case: Case) -> str:
+        """Which sizes a family takes as one, in words."""
+        kept = {size.name for size in source.sizes}
+        gone = [s.name for s in self.abstracted.sizes if s.name not in kept]
+        pairs = [f"{n} = {m}" for n in gone for m in kept if case.sizes[n] == case.sizes[m]]
+        return f" with {', '.join(pairs)}" if pairs else ""
+
+    def of_small_family(
+        self, families: Sequence[tuple[Program, TensorProgram]], case: Case
+    ) -> Judgement | None:
+        """A module too large to be decided at its sizes: its family at small ones, tests at its own."""
+        for source, general in families:
+            verdict = prove(source, general, IMPORTED, budget_s=self.left(), all_sizes=False)
+            if verdict.reaches(Level.BOUNDED):
+                claim = (
+                    f"{self.port.label} at {shown(case.sizes)} is an instance of a program that equals "
+                    f"{self.source.name} for all inputs at small sizes only ({verdict.reason}); at its own "
+                    "sizes both agree on random inputs"
+                )
+                return self.judged(Status.PROVED, Level.BOUNDED, claim, verdict.sizes, "", [case])
+        return None
 
     def at_its_sizes(self, case: Case) -> Judgement:
         """A module that is not seen to be one of a family: for all inputs at its sizes, or tests."""
@@ -141,7 +178,8 @@ class _Decision:
         """A verdict on one case; at large sizes symbolically or not at all."""
         program = case.imported.program
         if case.is_small:
-            return prove(case.source, program, IMPORTED, budget_s=self.left(), seed=self.options.seed)
+            budget = self.left() * _OWN_SHARE
+            return prove(case.source, program, IMPORTED, budget_s=budget, seed=self.options.seed)
         outcome = prove_all_sizes(case.source, program, IMPORTED, budget_s=min(_GENERAL_S, self.left()))
         level = Level.BOUNDED if outcome.proved else None
         status = Status.PROVED if outcome.proved else Status.UNKNOWN
@@ -368,10 +406,11 @@ class _Decision:
                 return found
         return None
 
-    def generals(self, cases: Sequence[Case]) -> Iterator[TensorProgram]:
+    def generals(self, cases: Sequence[Case], source: Program | None = None) -> Iterator[TensorProgram]:
         """Programs with symbolic sizes that all cases are instances of, likely ones first."""
-        names = [size.name for size in self.abstracted.sizes]
-        shapes = {array.name: array.shape for array in self.abstracted.arrays}
+        source = source or self.abstracted
+        names = [size.name for size in source.sizes]
+        shapes = {array.name: array.shape for array in source.arrays}
         for data in (False, True) if len(cases) == 1 else (True,):
             try:
                 general = generalise([case.instance for case in cases], names, shapes, data=data)
@@ -381,10 +420,10 @@ class _Decision:
             if all(is_instance(general, case.sizes, case.imported.program) for case in cases):
                 yield general
 
-    def is_source(self, general: TensorProgram) -> bool:
+    def is_source(self, general: TensorProgram, source: Program | None = None) -> bool:
         """Whether a program with symbolic sizes is the source at all of them."""
-        budget = min(_GENERAL_S, self.left())
-        outcome = prove_all_sizes(self.abstracted, general, IMPORTED, budget_s=budget)
+        budget = min(_GENERAL_S, self.left() / 2)
+        outcome = prove_all_sizes(source or self.abstracted, general, IMPORTED, budget_s=budget)
         if not outcome.proved:
             self.notes.append(f"not seen for all sizes: {outcome.reason}")
         return outcome.proved
