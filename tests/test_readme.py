@@ -34,6 +34,19 @@ def test_the_c_shown_is_the_example() -> None:
     assert shown in (ROOT / "examples" / "symmetric.c").read_text(encoding="utf-8")
 
 
+def test_the_ports_are_the_example_and_decided_as_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    (shown,) = re.findall(r"```py\n(.*?)```", README, re.DOTALL)
+    assert shown in (ROOT / "examples" / "ports.py").read_text(encoding="utf-8")
+    (session,) = re.findall(r"```\n(\$ exalift verify.*?)```", README, re.DOTALL)
+    for part in re.split(r"^\$ exalift ", session, flags=re.MULTILINE)[1:]:
+        command, output = part.split("\n", 1)
+        assert main(command.split()) == (1 if "careless" in command else 0)
+        assert capsys.readouterr().out == output
+
+
 def test_files_named_in_the_readme_are_there() -> None:
     for name in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / name).exists(), name

@@ -40,6 +40,11 @@ _PROBE = 5
 _RUN_LIMIT = 3
 
 
+# How the numbers of one module alone are taken for sizes, one way after the other: whether data may be
+# sizes, and how far from a size a number may be.
+_GUESSES = ((False, 2), (False, 0), (True, 2))
+
+
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
     """How to decide.
@@ -411,9 +416,9 @@ class _Decision:
         source = source or self.abstracted
         names = [size.name for size in source.sizes]
         shapes = {array.name: array.shape for array in source.arrays}
-        for data in (False, True) if len(cases) == 1 else (True,):
+        for data, near in _GUESSES if len(cases) == 1 else _GUESSES[-1:]:
             try:
-                general = generalise([case.instance for case in cases], names, shapes, data=data)
+                general = generalise([c.instance for c in cases], names, shapes, data=data, near=near)
             except NotGeneral as error:
                 self.notes.append(f"not generalised: {error}")
                 continue

@@ -37,7 +37,7 @@ Sizes = Mapping[str, int]
 _DIVISORS = (2, 3, 4)
 _SMALL = 3
 """Constants below this stay what they are where there is one program only."""
-_NEAR = 2
+_FACTORS = (2, 3, 4)
 _EXACT = 1 << 24
 
 
@@ -59,13 +59,15 @@ def generalise(
     shapes: Mapping[str, tuple[Affine, ...]],
     *,
     data: bool = True,
+    near: int = 2,
 ) -> TensorProgram:
     """A program in the sizes `names` that is likely to have all `instances` as instances.
 
     `shapes` are the symbolic shapes of arrays that are known by name. `data` says whether constants in
-    computations may stand for sizes (`sum / 5` for `sum / n`). Raises NotGeneral where none is seen.
+    computations may stand for sizes (`sum / 5` for `sum / n`), `near` how far from a size a number of one
+    program alone may be and still be taken as that size and a bit. Raises NotGeneral where none is seen.
     """
-    return _General(instances, tuple(names), shapes, data).program()
+    return _General(instances, tuple(names), shapes, data, near).program()
 
 
 @dataclass
@@ -74,8 +76,10 @@ class _General:
     names: tuple[str, ...]
     shapes: Mapping[str, tuple[Affine, ...]]
     data: bool
+    near: int
     _types: dict[str, TensorType] = field(default_factory=dict[str, TensorType])
     _made: dict[tuple[int, ...], Node] = field(default_factory=dict[tuple[int, ...], Node])
+    _candidates: list[Affine] = field(default_factory=list[Affine])
     _numbers: dict[tuple[int, ...], Affine] = field(default_factory=dict[tuple[int, ...], Affine])
 
     def program(self) -> TensorProgram:
@@ -196,10 +200,20 @@ class _General:
 
     def attributes(self, several: Sequence[Attributes]) -> Attributes:
         self._alike([[name for name, _ in attributes] for attributes in several])
-        return tuple(
-            (values[0][0], self.attribute([value for _, value in values]))
-            for values in zip(*several, strict=True)
-        )
+        made: list[tuple[str, AttributeValue]] = []
+        for values in zip(*several, strict=True):
+            name, concrete = values[0]
+            known = self.known_shape(concrete) if name == "shape" and len(several) == 1 else None
+            made.append((name, known or self.attribute([value for _, value in values])))
+        return tuple(made)
+
+    def known_shape(self, concrete: AttributeValue) -> tuple[Affine, ...] | None:
+        """The shape of an array that has these extents: its numbers are not told apart by their values."""
+        sizes = self.instances[0].sizes
+        for shape in self.shapes.values():
+            if shape and tuple(Affine.of(extent.at(sizes)) for extent in shape) == concrete:
+                return shape
+        return None
 
     def attribute(self, values: Sequence[AttributeValue]) -> AttributeValue:
         """Attributes nest two deep at most (pairs of paddings)."""
@@ -243,20 +257,30 @@ class _General:
         return self._numbers[key]
 
     def _one(self, values: tuple[int, ...]) -> Affine:
-        """A number by its value: a size, or a little more or less than one; small numbers stay."""
+        """A number by its value: a size, an extent of an array, a multiple, or a little more or less.
+
+        Small numbers stay.
+        """
         (value,) = values
-        sizes = self.instances[0].sizes
-        candidates: list[tuple[int, Affine]] = []
-        for name in self.names:
-            symbol = Affine.symbol(name)
-            for sign in (1, -1):
-                distance = value - sign * sizes[name]
-                if abs(distance) <= _NEAR and abs(value) >= _SMALL:
-                    candidates.append((abs(distance), symbol * sign + distance))
-        if not candidates:
+        if abs(value) < _SMALL:
             return Affine.of(value)
-        nearest = min(distance for distance, _ in candidates)
-        return next(affine for distance, affine in candidates if distance == nearest)
+        sizes = self.instances[0].sizes
+        best: tuple[int, Affine] | None = None
+        for affine in self._likely():
+            distance = value - affine.at(sizes)
+            if abs(distance) <= self.near and (best is None or abs(distance) < best[0]):
+                best = (abs(distance), affine + distance)
+        return Affine.of(value) if best is None else best[1]
+
+    def _likely(self) -> list[Affine]:
+        """What numbers of one module alone may be, likely ones first."""
+        if not self._candidates:
+            symbols = [Affine.symbol(name) for name in self.names]
+            extents = [extent for shape in self.shapes.values() for extent in shape if not extent.is_constant]
+            multiples = [symbol * factor for factor in _FACTORS for symbol in symbols]
+            found = [*symbols, *extents, *multiples]
+            self._candidates = list(dict.fromkeys([*found, *(affine * -1 for affine in found)]))
+        return self._candidates
 
     def _several(self, values: tuple[int, ...]) -> Affine:
         if len(set(values)) == 1:
