@@ -38,9 +38,9 @@ class Planned:
         return sum(around[number] for number in computing), loop_count(self.plans)
 
 
-def plan_in_source_order(program: Program) -> Planned:
+def plan_in_source_order(program: Program, ordered: bool = False) -> Planned:
     """The plan in which every loop stays: right for every program, and asks nothing of isl."""
-    leaves = find_leaves(program, size_context(program))
+    leaves = find_leaves(program, size_context(program), ordered)
     return Planned(program, leaves, (), _in_source_order(leaves, 0), Reasons({}))
 
 
@@ -60,9 +60,12 @@ def _in_source_order(leaves: tuple[Leaf, ...], depth: int) -> Plans:
     return tuple(plans)
 
 
-def plan(program: Program) -> Planned:
-    """Distribute a program, whose induction variables have unique names."""
-    leaves = find_leaves(program, size_context(program))
+def plan(program: Program, ordered: bool = False) -> Planned:
+    """Distribute a program, whose induction variables have unique names.
+
+    Where `ordered` is set, loops that add up floating-point numbers stay.
+    """
+    leaves = find_leaves(program, size_context(program), ordered)
     accesses = all_accesses(leaves)
     dependences = find_dependences(accesses)
     return Planned(program, leaves, dependences, distribute(leaves, dependences), Reasons(accesses))

@@ -25,15 +25,18 @@ MOST_STATEMENTS = 64
 """A program of more statements than this has no loop cut in two any more."""
 
 
-def split_into_regions(program: Program) -> RegionProgram:
+def split_into_regions(program: Program, *, ordered: bool = False) -> RegionProgram:
     """Distribute a program into regions inside the sequential loops that dependences force.
 
     Scalars and arrays whose storage alone keeps a loop sequential are expanded; what is written only
     to be read once is merged into its reader; an expanded array that stays is at most
     `LARGEST_EXPANSION` times as large as the source's largest array, with all sizes alike. Every
     affine program splits: at worst all loops stay, around regions of single points.
+
+    Where `ordered` is set, the order of every floating-point operation is kept: what adds up or multiplies
+    floating-point numbers, or finds the largest, is no reduction but a sequential loop.
     """
-    return _split(program, _Splitting.run)
+    return _split(program, _Splitting.run, ordered)
 
 
 def split_in_source_order(program: Program) -> RegionProgram:
@@ -42,10 +45,10 @@ def split_in_source_order(program: Program) -> RegionProgram:
     Nothing is reordered, expanded or merged: what is right for every program, and the last resort where
     what `split_into_regions` gives cannot be confirmed.
     """
-    return _split(program, _Splitting.in_source_order)
+    return _split(program, _Splitting.in_source_order, ordered=True)
 
 
-def _split(program: Program, run: Callable[[_Splitting], _Split]) -> RegionProgram:
+def _split(program: Program, run: Callable[[_Splitting], _Split], ordered: bool) -> RegionProgram:
     prepared, returned = _with_returned_array(program)
     results = tuple(
         (array.name, array.name)
@@ -57,7 +60,7 @@ def _split(program: Program, run: Callable[[_Splitting], _Split]) -> RegionProgr
     kept = frozenset(name for name, _ in results)
     if returned is not None:
         kept |= {returned}
-    made = run(_Splitting(prepared, kept))
+    made = run(_Splitting(prepared, kept, ordered))
     # Expansion in several steps left names behind that nobody needs to see.
     taken = {size.name for size in program.sizes} | {
         a.name for a in made.arrays if a.name not in made.origins
@@ -116,6 +119,7 @@ class _Splitting:
 
     program: Program
     kept: frozenset[str]
+    ordered: bool = False
 
     def run(self) -> _Split:
         try:
@@ -128,7 +132,7 @@ class _Splitting:
     def in_source_order(self) -> _Split:
         """What is always there: all loops, around single points."""
         program, originals = with_unique_ivs(self.program)
-        planned = plan_in_source_order(program)
+        planned = plan_in_source_order(program, self.ordered)
         steps = self.built(planned)
         arrays = tuple(a for a in program.arrays if a.role is Role.PARAMETER or a.name in self.used(steps))
         return _Split(steps, arrays, originals, {})
@@ -161,7 +165,7 @@ class _Splitting:
 
     def start(self) -> _Candidate:
         program, originals = with_unique_ivs(self.program)
-        return _Candidate(Expanded(program, {}, {}, {}), plan(program), originals)
+        return _Candidate(Expanded(program, {}, {}, {}), plan(program, self.ordered), originals)
 
     def searched(self, rejected: set[Expansion]) -> _Candidate:
         """Expand and cut as long as that takes statements out of loops."""
@@ -180,7 +184,7 @@ class _Splitting:
                 continue
             expanded = expand(current.expanded, current.planned, expansion)
             if expanded is not None:
-                planned = plan(expanded.program)
+                planned = plan(expanded.program, self.ordered)
                 if planned.cost < current.planned.cost:
                     return replace(current, expanded=expanded, planned=planned)
             refused |= set(expansion.single())
@@ -191,7 +195,7 @@ class _Splitting:
             if cut in refused or len(current.planned.leaves) > MOST_STATEMENTS:
                 continue
             program, names = with_unique_ivs(split(current.expanded.program, cut))
-            planned = plan(program)
+            planned = plan(program, self.ordered)
             twice = {name for name, original in names.items() if original == cut.iv}
             if deepest(planned, twice) < deepest(current.planned, {cut.iv}):
                 originals = {name: current.originals.get(old, old) for name, old in names.items()}

@@ -128,10 +128,18 @@ def _names(indices: Sequence[Affine]) -> set[str]:
     return {name for index in indices for name in index.names}
 
 
-def find_leaves(program: Program, known: isl.Set) -> tuple[Leaf, ...]:
-    """Every assignment in source order; `known` is what holds for the sizes."""
+def find_leaves(program: Program, known: isl.Set, ordered: bool = False) -> tuple[Leaf, ...]:
+    """Every assignment in source order; `known` is what holds for the sizes.
+
+    Where `ordered` is set, floating-point accumulations are not seen as such: their order is kept.
+    """
+
+    def accumulation(assign: Assign) -> Accumulation | None:
+        found = find_accumulation(assign)
+        return None if ordered and found is not None and found.term.dtype.is_float else found
+
     return tuple(
-        Leaf(number, assign, loops, path, held, find_accumulation(assign))
+        Leaf(number, assign, loops, path, held, accumulation(assign))
         for number, (assign, loops, path, held) in enumerate(_walk(program.body, known))
     )
 

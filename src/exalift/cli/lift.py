@@ -39,6 +39,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_search_options(parser)
     parser.add_argument("-o", dest="output", metavar="OUT", type=Path, help="write the module here")
     parser.add_argument("--report", metavar="OUT.json", type=Path, help="write what was found as JSON")
+    parser.add_argument(
+        "--strict-fp",
+        action="store_true",
+        help="keep the order of every floating-point operation, bit for bit; sums stay loops",
+    )
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
@@ -54,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.budget,
             arguments.proof,
             progress=progress,
+            strict_fp=arguments.strict_fp,
         )
         lifted: tuple[Lifted, ...] = ()
         try:

@@ -19,7 +19,7 @@ from exalift.affine import (
     split_into_regions,
     verify_program,
 )
-from exalift.base import NO_SPAN, Diagnostic, UsageError, VerificationError
+from exalift.base import NO_SPAN, Diagnostic, RefusedError, UsageError, VerificationError
 from exalift.dialects import Dialect, TensorProgram, ill_formed
 from exalift.dialects.stablehlo import STABLEHLO, simplify
 from exalift.proof import Status, Verdict, prove
@@ -29,6 +29,7 @@ from .contract import conform
 from .lifted import Counters, Lifted, LiftedRegion, level_name
 from .sizes import ChosenSize, Origin, Sizes, choose_sizes
 from .source import Language, Source, read_source
+from .strict import one_operation_regions, without_steps
 
 Level = Literal["bounded", "tested"]
 
@@ -45,7 +46,10 @@ _TEST_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to lift. budget_s: wall-clock seconds for search and proof together. level: of proof to try for."""
+    """How to lift. budget_s: wall-clock seconds for search and proof together. level: of proof to try for.
+
+    strict_fp: only a program that keeps the order of every floating-point operation will do.
+    """
 
     target: str = "stablehlo"
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -53,6 +57,7 @@ class Options:
     level: Level = "bounded"
     seed: int = 0
     progress: Callable[[RegionProgress], None] | None = None
+    strict_fp: bool = False
 
     @property
     def dialect(self) -> Dialect:
@@ -75,18 +80,21 @@ def lift(
     level: Level = "bounded",
     progress: Callable[[RegionProgress], None] | None = None,
     seed: int = 0,
+    strict_fp: bool = False,
 ) -> Lifted:
     """Lift one function of a C file, an affine MLIR file, or a text of either, to a tensor program.
 
     `path_or_text` is a text where it has a line break or a brace. `function` may be left out where the
     source has one function. `sizes` are values of size parameters; without one, the program is printed for
-    a default, and calls infer it from their arrays.
+    a default, and calls infer it from their arrays. `strict_fp` asks for a program that keeps the order of
+    every floating-point operation, bit for bit; what is added up then stays a loop.
 
-    Raises RefusedError for a source outside what is accepted (its diagnostics say where and why),
+    Raises RefusedError for a source outside what is accepted (its diagnostics say where and why) and where
+    nothing is found that `strict_fp` admits,
     UsageError for a wrong call, and VerificationError where the lifted program could not be confirmed: no
     program is given that was seen to be wrong.
     """
-    options = Options(target, dict(sizes or {}), budget_s, level, seed, progress)
+    options = Options(target, dict(sizes or {}), budget_s, level, seed, progress, strict_fp)
     source = read_source(path_or_text, language, include_directories, defines)
     return lift_program(source, source.parse_only(function), options)
 
@@ -100,6 +108,8 @@ def lift_program(source: Source, program: Program, options: Options) -> Lifted:
     sizes = _with_abstracted(sizes, abstracted)
     notes: list[Diagnostic] = [_size_note(program, size.name, size.value) for size in sizes.assumed]
     lifting = _Lifting(source, program, abstracted, sizes, options, started)
+    if options.strict_fp:
+        return _lift_strictly(lifting, notes)
     regions = split_into_regions(abstracted)
     refuted: list[Mapping[str, int]] = []
     reason = ""
@@ -124,6 +134,26 @@ def lift_program(source: Source, program: Program, options: Options) -> Lifted:
     if verdict.status is Status.REFUTED:
         raise VerificationError(reason)
     return lifting.result(regions, found, lifted, verdict, [*notes, _unconfirmed_note(program, reason)])
+
+
+def _lift_strictly(lifting: _Lifting, notes: Sequence[Diagnostic]) -> Lifted:
+    """The first of three programs that keeps the order: as searched, operation by operation, loop by loop."""
+    source = lifting.abstracted
+    ordered = split_into_regions(source, ordered=True)
+    ways = (ordered, one_operation_regions(ordered), split_in_source_order(source))
+    reason = ""
+    for number, regions in enumerate(ways):
+        try:
+            found, lifted, verdict = lifting.attempt(regions, number, (), direct=number == len(ways) - 1)
+        except VerificationError as error:
+            reason = str(error)
+            continue
+        if verdict.status is Status.PROVED and lifting.ill_formed_at(lifted, verdict) is None:
+            return lifting.result(regions, found, lifted, verdict, notes)
+        reason = verdict.reason
+    hint = "without --strict-fp, sums may be reassociated"
+    message = f"no program was found that keeps the order of floating-point operations: {reason}"
+    raise RefusedError((Diagnostic(message, lifting.program.span, hint),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +186,10 @@ class _Lifting:
         )
         found = lift_regions(regions, self.options.dialect, search)
         needed = initial_contents_needed(self.abstracted)
-        lifted = conform(simplify(found.program), self.abstracted, needed)
+        lifted = simplify(found.program)
+        if self.options.strict_fp:
+            lifted = without_steps(lifted, self.options.dialect)
+        lifted = conform(lifted, self.abstracted, needed)
         return found, lifted, _prove(self.abstracted, lifted, self.options, self.started)
 
     def ill_formed_at(self, lifted: TensorProgram, verdict: Verdict) -> Mapping[str, int] | None:
@@ -215,6 +248,7 @@ def _prove(source: Program, lifted: TensorProgram, options: Options, started: fl
             level=options.level,
             budget_s=min(_left(options, started), max(_LEAST_SECONDS, options.budget_s * _PROOF_SHARE)),
             seed=options.seed,
+            strict_fp=options.strict_fp,
         )
         if verdict.level is None and verdict.status is not Status.REFUTED:
             verdict = prove(

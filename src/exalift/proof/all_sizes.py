@@ -22,6 +22,12 @@ ASSUMPTIONS = (
 )
 """What `all-sizes` relies on beyond the assumptions of every proof."""
 
+STRICT_ASSUMPTIONS = (
+    "every floating-point operation rounds by itself, as IEEE 754 says; none are fused, and NaNs are alike",
+    "sizes, indices, and index arithmetic fit their integer types",
+)
+"""What a proof under `strict_fp` relies on."""
+
 
 @dataclass(frozen=True, slots=True)
 class AllSizes:
@@ -34,12 +40,19 @@ class AllSizes:
 
 
 def prove_all_sizes(
-    source: Program, lifted: TensorProgram, dialect: Dialect, *, budget_s: float = 2.0
+    source: Program,
+    lifted: TensorProgram,
+    dialect: Dialect,
+    *,
+    budget_s: float = 2.0,
+    strict_fp: bool = False,
 ) -> AllSizes:
     """Try to prove a lifted program equal to its source for all sizes that the source admits.
 
     Equal means: over the reals, and over the integers modulo 2^n, for all contents of the parameters,
-    with `ASSUMPTIONS`. Never refutes. See docs/proof.md for what is trusted and what is not handled.
+    with `ASSUMPTIONS`. Where `strict_fp` is set, equal means bit for bit where every operation rounds as
+    IEEE 754 says, with `STRICT_ASSUMPTIONS`: the same operations on the same operands in the same order.
+    Never refutes. See docs/proof.md for what is trusted and what is not handled.
     The budget is looked at between isl operations, whose number is bounded too.
     """
     start = time.monotonic()
@@ -47,7 +60,7 @@ def prove_all_sizes(
     steps = 0
     try:
         with limited(_ISL_OPERATIONS):
-            comparison = Comparison(_regions(source), lifted, dialect, work)
+            comparison = Comparison(_regions(source, strict_fp), lifted, dialect, work, strict_fp)
             comparison.run()
             steps = comparison.steps
     except (UndecidedError, DomainError, ExaliftError) as error:
@@ -58,6 +71,6 @@ def prove_all_sizes(
 
 
 @lru_cache(maxsize=4)
-def _regions(source: Program) -> RegionProgram:
+def _regions(source: Program, ordered: bool) -> RegionProgram:
     """The split takes most of the time, and one source is compared with several programs."""
-    return split_into_regions(source)
+    return split_into_regions(source, ordered=ordered)

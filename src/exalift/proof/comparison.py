@@ -61,7 +61,15 @@ class _Definition:
 class Comparison:
     """`equal` is the agreement at this point of both programs. Arrays go by the lifted program's names."""
 
-    def __init__(self, regions: RegionProgram, lifted: TensorProgram, dialect: Dialect, work: Work) -> None:
+    def __init__(
+        self,
+        regions: RegionProgram,
+        lifted: TensorProgram,
+        dialect: Dialect,
+        work: Work,
+        exact: bool = False,
+    ) -> None:
+        self.exact = exact
         self.regions = regions
         self.lifted = lifted
         self.dialect = dialect
@@ -221,7 +229,7 @@ class Comparison:
     def _straight(self, regions: list[Region], updates: list[Update], scope: Scope) -> None:
         """Compose both sides and compare what they write; afterwards `equal` is right."""
         registry = Registry(self.work, scope.symbols)
-        evaluator = Evaluator(self.dialect, registry, self.work, scope.known, scope.target)
+        evaluator = Evaluator(self.dialect, registry, self.work, scope.known, scope.target, self.exact)
         left = self._source_at_entry(evaluator)
         right = self._target_at_entry(evaluator)
         for region in regions:

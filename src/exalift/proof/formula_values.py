@@ -28,6 +28,7 @@ from exalift.affine import (
 from exalift.base import DType
 from exalift.dialects import ArrayValue, ConstantValue, Dialect, IndexScalar, Node, Operation
 
+from .exact_floats import ExactValues
 from .extrema import INFINITY, combination, combine, members
 from .functions import Values
 from .opaque import Registry
@@ -37,7 +38,6 @@ from .sums import (
     Term,
     UndecidedError,
     Work,
-    index_number,
     multiplied,
     number,
     restricted,
@@ -105,7 +105,8 @@ Substitution = Mapping[str, Affine]
 class Evaluator:
     """Computes normal forms. `everywhere` is what is known of sizes and induction variables.
 
-    `renamed` says what the induction variables of the lifted program stand for.
+    `renamed` says what the induction variables of the lifted program stand for. Where `exact` is set, no
+    law of real numbers is used: floating-point operations are known by their operands alone.
     """
 
     dialect: Dialect
@@ -113,12 +114,14 @@ class Evaluator:
     work: Work
     everywhere: Condition
     renamed: Substitution
+    exact: bool = False
     _depth: int = 0
     _steps: int = 0
     _formulas: dict[Node, Formula] = field(default_factory=dict[Node, Formula])
 
     def __post_init__(self) -> None:
-        self._values = Values(self.registry, self.work, self.everywhere)
+        values = ExactValues if self.exact else Values
+        self._values = values(self.registry, self.work, self.everywhere)
 
     def stored(self, formula: Formula, arrays: Mapping[str, Stored]) -> Stored:
         """A formula as an array."""
@@ -191,7 +194,7 @@ class Evaluator:
             case IndexValue(index, dtype):
                 if not (dtype.is_float or dtype.is_integer):
                     raise UndecidedError(f"an index as {dtype}")
-                return index_number(index.substitute(axes), where)
+                return self._values.index(index.substitute(axes), dtype, where)
             case GuardValue(guard):
                 return restricted(number(1, where), Condition.of(guard.substitute(axes)))
             case Load(name, indices):
@@ -219,6 +222,8 @@ class Evaluator:
                 raise UndecidedError("a NaN")
             sign = 1 if value > 0 else -1
             return (Term(Fraction(sign), where, (), (INFINITY,)),)
+        if isinstance(value, float) and not value and math.copysign(1, value) < 0:
+            return self._values.negative_zero(where)
         return number(Fraction(value), where)
 
     def _reduce(
@@ -230,6 +235,8 @@ class Evaluator:
         domain = Condition.of(ranges)
         there = where & domain
         bound, dtype = tuple(fresh.values()), reduce.dtype
+        if self.exact and dtype.is_float:
+            raise UndecidedError("a floating-point reduction, whose order is not laid down")
         body = () if there.is_empty else self.value(reduce.body, within, there, arrays)
         if reduce.function == "add" and dtype is not DType.I1:
             return tuple(Term(t.coefficient, t.where & domain, t.bound + bound, t.factors) for t in body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from exalift.affine import Condition, Constraint, Guard
+from exalift.affine import Affine, Condition, Constraint, Guard
 from exalift.base import DType
 
 from .extrema import INFINITY, combination, combine, members
@@ -28,6 +28,7 @@ from .sums import (
     UndecidedError,
     Work,
     difference_is_zero,
+    index_number,
     multiplied,
     number,
     restricted,
@@ -47,13 +48,21 @@ class Values:
         self.work = work
         self.everywhere = everywhere
 
+    def index(self, index: Affine, dtype: DType, where: Condition) -> Sum:
+        """An index as a number of some type."""
+        return index_number(index, where)
+
+    def negative_zero(self, where: Condition) -> Sum:
+        """Minus zero, which is zero among the reals."""
+        return ()
+
     def opaque(
         self, function: str, arguments: tuple[Sum, ...], where: Condition, within: Interval | None = None
     ) -> Sum:
         """A function without laws of its own, on each part of `where` on which its arguments are uniform."""
-        return self._any_of(function, [arguments], where, within)
+        return self.any_of(function, [arguments], where, within)
 
-    def _any_of(
+    def any_of(
         self,
         function: str,
         alternatives: list[tuple[Sum, ...]],
@@ -229,7 +238,7 @@ class Values:
         if equal:
             difference = values[0] + scaled(values[1], -1)
             either = [(difference,), (scaled(difference, -1),)]
-            return self._any_of(f"{_EQUAL} {_field(of)}", either, where)
+            return self.any_of(f"{_EQUAL} {_field(of)}", either, where)
         if of.is_float:
             return self.opaque(_POSITIVE, (values[1] + scaled(values[0], -1),), where)
         return self.opaque(f"{_LESS} {of}", values, where)

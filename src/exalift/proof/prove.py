@@ -11,7 +11,7 @@ from exalift.affine import Program, Role
 from exalift.base import UsageError
 from exalift.dialects import Dialect, TensorProgram
 
-from .all_sizes import ASSUMPTIONS, AllSizes, prove_all_sizes
+from .all_sizes import ASSUMPTIONS, STRICT_ASSUMPTIONS, AllSizes, prove_all_sizes
 from .bounded import BoundedOutcome, prove_bounded
 from .runs import Pair
 from .sizes import SizeSpace, SmallSizes, sizes_for_tests, small_sizes
@@ -47,6 +47,7 @@ def prove(
     seed: int = 0,
     sizes: Mapping[str, int] | None = None,
     all_sizes: bool = True,
+    strict_fp: bool = False,
 ) -> Verdict:
     """Decide, as far as the budget goes, whether a lifted program is its source's.
 
@@ -60,6 +61,9 @@ def prove(
     PROVED at `bounded`: for every tuple of sizes in the verdict, all elements of all results are
     equal for all inputs. Where there are too many tuples for the budget, these are at least so many
     that any two sizes take every pair of their values; the reason says so.
+    PROVED where `strict_fp` is set: every result is the same bit for bit, at every size, since the lifted
+    program does the same floating-point operations in the same order. There is no weaker level of that:
+    otherwise it is UNKNOWN.
     REFUTED: there is a counterexample, confirmed by running both programs, or the lifted program has
     no meaning at sizes that the source admits. UNKNOWN: neither.
 
@@ -83,6 +87,10 @@ def prove(
             return refuted
         if asked is Level.TESTED:
             return report.of_tests(tests)
+        if strict_fp:
+            left = max(_ALL_SIZES_S, deadline - time.monotonic())
+            kept = prove_all_sizes(source, lifted, dialect, budget_s=left, strict_fp=True)
+            return report.of_order(tests, kept)
         if all_sizes and tests.sizes:
             seconds = min(_ALL_SIZES_S, budget_s * _ALL_SIZES_SHARE)
             for_all = prove_all_sizes(source, lifted, dialect, budget_s=seconds)
@@ -199,6 +207,18 @@ class _Report:
         witness = {"runs": tests.runs, "steps": outcome.steps}
         found = self.verdict(Status.PROVED, Level.ALL_SIZES, sizes, outcome.reason, witness=witness)
         return replace(found, assumptions=(*found.assumptions, *ASSUMPTIONS))
+
+    def of_order(self, tests: TestOutcome, outcome: AllSizes) -> Verdict:
+        """The verdict on whether every floating-point operation is kept, in its order."""
+        known = self.of_tests(tests)
+        if outcome.proved:
+            reason = "the same floating-point operations in the same order, at all sizes"
+            witness = {"runs": tests.runs, "steps": outcome.steps}
+            found = self.verdict(Status.PROVED, Level.ALL_SIZES, tuple(tests.sizes), reason, witness=witness)
+            assumed = [sentence for sentence in found.assumptions if sentence != _REALS]
+            return replace(found, assumptions=(*assumed, *STRICT_ASSUMPTIONS))
+        reason = f"the order of floating-point operations is not seen to be kept: {outcome.reason}"
+        return self.verdict(Status.UNKNOWN, known.level, known.sizes, reason, witness=known.witness)
 
     def of_proof(self, tests: TestOutcome, small: SmallSizes, outcome: BoundedOutcome) -> Verdict:
         if outcome.undecided or not outcome.sizes or not outcome.covered:
