@@ -76,6 +76,18 @@ KernelCursor = tuple[int, ...]
 class KernelExecutable(Protocol):
     """A kernel, compiled."""
 
+    @property
+    def scratch(self) -> tuple[TensorShape, ...]:
+        """The types of the arrays that it needs besides those that a call binds: what its work-items know
+        at a yield point. A caller who gives buffers of these types after the others, and hands them over
+        with the cursor, can go on anywhere; who does not, goes on with this object alone."""
+        ...
+
+    def interrupt(self) -> None:
+        """Ask the run in progress to stop at a yield point soon; from any thread. A device that cannot be
+        asked in the middle of a launch stops after it."""
+        ...
+
     def run(
         self, operands: Sequence[Buffer | int], cursor: KernelCursor = (), budget: int | None = None
     ) -> KernelCursor | None:

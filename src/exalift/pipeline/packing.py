@@ -27,10 +27,19 @@ from exalift.capsule import (
 from exalift.capsule.stablehlo_artifact import serialize_portable
 from exalift.dialects import Step as TensorStep
 from exalift.dialects import TensorLoop, TensorProgram
-from exalift.dialects.stablehlo import Part, live_between, live_in_body, print_steps, print_sweep, written
+from exalift.dialects.stablehlo import (
+    STABLEHLO,
+    Part,
+    live_between,
+    live_in_body,
+    print_steps,
+    print_sweep,
+    written,
+)
 from exalift.proof import Status, certificate_text, certify, digest
 from exalift.reference.buffers import parameter_arrays
 
+from .kernels import kernel_text
 from .lifted import Lifted, level_name
 
 LEAST_WORK = 1 << 16
@@ -115,7 +124,7 @@ class _Packer:
         part = print_steps(self.program, steps, around, live, self.sizes)
         if not part.writes:
             return []
-        routine = self._routine(part)
+        routine = self._routine(part, steps, None, around)
         return [Call(routine.name, self._operands(part), part.writes)]
 
     def _loop(self, loop: TensorLoop, live: frozenset[str], around: tuple[TensorLoop, ...]) -> list[Step]:
@@ -129,7 +138,7 @@ class _Packer:
         part = print_sweep(self.program, loop, around, live, self.sizes)
         if not part.writes:
             return []
-        routine = self._routine(part)
+        routine = self._routine(part, (loop,), loop, around)
         return [Sweep(bounds, routine.name, self._operands(part), part.writes)]
 
     def _operands(self, part: Part) -> tuple[Operand, ...]:
@@ -137,10 +146,19 @@ class _Packer:
         counters = [Index(0, ((name, 1),)) for name in part.counters]
         return (*counters, *(Array(name) for name in part.reads))
 
-    def _routine(self, part: Part) -> Routine:
+    def _routine(
+        self,
+        part: Part,
+        steps: Sequence[TensorStep],
+        sweep: TensorLoop | None,
+        around: tuple[TensorLoop, ...],
+    ) -> Routine:
         name = f"{self.program.name}.{len(self.routines)}"
+        bound = tuple(dict.fromkeys((*part.reads, *part.writes)))
         routine = Routine(
-            Signature(name, part.arguments, part.results), function=serialize_portable(part.text)
+            Signature(name, part.arguments, part.results),
+            serialize_portable(part.text),
+            kernel_text(self.program, steps, sweep, around, bound, STABLEHLO, dict(self.sizes)),
         )
         self.routines.append(routine)
         return routine

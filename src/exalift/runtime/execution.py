@@ -174,7 +174,9 @@ class Execution:
         operands += [operand.at(leaf.counters) for operand in step.operands if not isinstance(operand, Array)]
         operands += [self._buffer(name) for name in bound_arrays(step)]
         executable = self.compiled.kernels[step.routine]
-        stopped = executable.run(operands, before.kernel, _KERNEL_YIELDS)
+        # What a kernel keeps in arrays of its own is not in the state: such a one is not left in the middle.
+        budget = None if executable.scratch else _KERNEL_YIELDS
+        stopped = executable.run(operands, before.kernel, budget)
         if stopped is not None:
             self.walk.inside(stopped, leaf.first, limit)
         return stopped is None

@@ -352,12 +352,17 @@ def lower_steps(
 ) -> Kernel:
     """A kernel of steps: its buffers are `bound`, in that order, then temporaries; its parameters `counters`.
 
-    `arrays` has the type of every array of `bound`, and steps use no others. Raises UsageError for an op
-    without a formula, and an element type that kernels do not have.
+    `arrays` has the type of every array that steps name; those that are not bound are local. Raises
+    UsageError for an op without a formula, and an element type that kernels do not have.
     """
-    lowering = Lowering(dialect, sizes, {array: arrays[array] for array in bound})
-    for array in bound:
+    named = _named(steps)
+    lowering = Lowering(dialect, sizes, {a: arrays[a] for a in arrays if a in named or a in bound})
+    for array in (*bound, *(array for array in lowering.arrays if array not in bound)):
         lowering.names[array] = lowering.fresh(array)
+        if array not in bound:
+            type = arrays[array]
+            local = Buffer(lowering.names[array], type.dtype, lowering.shape(type), Role.LOCAL)
+            lowering.temporaries.append(local)
     parameters: list[Parameter] = []
     for counter in counters:
         known = lowering.fresh(counter.name)
@@ -381,6 +386,20 @@ def lower_program(program: TensorProgram, dialect: Dialect, sizes: Mapping[str, 
         raise UsageError(f"{program.name}: no value for the size {missing[0]!r}")
     arrays = {a.name: a.type for a in (*program.arguments, *program.locals)}
     return lower_steps(program.name, program.body, dialect, sizes, arrays, tuple(arrays))
+
+
+def _named(steps: Sequence[TensorStep]) -> frozenset[str]:
+    """The arrays that steps read or write."""
+    found: set[str] = set()
+    pending = list(steps)
+    while pending:
+        step = pending.pop()
+        if isinstance(step, Update):
+            found.add(step.array)
+            found |= {node.name for node in postorder(step.value) if isinstance(node, ArrayValue)}
+        else:
+            pending += step.body
+    return frozenset(found)
 
 
 def _roles(steps: Sequence[TensorStep], bound: Sequence[str]) -> dict[str, Role]:
