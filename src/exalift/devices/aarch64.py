@@ -135,11 +135,19 @@ class _Process:
         self.process = subprocess.Popen(
             [*_command(), runner], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
+        # Buffers that nobody has any more. They go with the next request, since an object can end in the
+        # middle of one.
+        self.unused: list[int] = []
         # Its first answer says that it listens, to signals too.
         self._answer("start")
 
     def ask(self, operation: int, *parts: bytes | memoryview) -> bytes:
         """Raises DeviceError where the runner refuses, or is gone."""
+        while self.unused:
+            self._exchange(_FREE, struct.pack("<q", self.unused.pop()))
+        return self._exchange(operation, *parts)
+
+    def _exchange(self, operation: int, *parts: bytes | memoryview) -> bytes:
         length = sum(len(part) for part in parts)
         stream = self.process.stdin
         assert stream is not None
@@ -263,7 +271,7 @@ class Aarch64Session:
     def _allocate(self, type: TensorShape) -> Aarch64Buffer:
         (number,) = struct.unpack("<q", self.process.ask(_ALLOCATE, struct.pack("<q", type.bytes)))
         buffer = Aarch64Buffer(number, type)
-        weakref.finalize(buffer, _free, self.process, number)
+        weakref.finalize(buffer, self.process.unused.append, number)
         return buffer
 
     def put(self, value: Array) -> Aarch64Buffer:
@@ -281,12 +289,6 @@ class Aarch64Session:
         if not self._closed:
             self._closed = True
             self.process.close()
-
-
-def _free(process: _Process, number: int) -> None:
-    if process.process.poll() is None and process.process.stdin and not process.process.stdin.closed:
-        with contextlib.suppress(DeviceError, ValueError):
-            process.ask(_FREE, struct.pack("<q", number))
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,11 @@ def read_kernel(routine: Routine) -> Kernel:
     return module.kernels[0]
 
 
+def same(first: Sequence[object], second: Sequence[object]) -> bool:
+    """Whether two sequences hold the very same objects."""
+    return len(first) == len(second) and all(a is b for a, b in zip(first, second, strict=True))
+
+
 def shape_of(buffer: Buffer) -> TensorShape:
     return TensorShape(buffer.shape, buffer.dtype)
 

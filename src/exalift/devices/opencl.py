@@ -21,7 +21,7 @@ from exalift.capsule.kernels import Kernel, Launch, placed_nests
 
 from .emission import KernelText, NestText, emit_kernel, local
 from .interpreter import type_of
-from .kernel_execution import ScheduledKernel, read_kernel
+from .kernel_execution import ScheduledKernel, read_kernel, same
 from .language import CLanguage
 from .protocol import Array, FunctionExecutable
 
@@ -81,7 +81,7 @@ class _Launcher:
     kernels: tuple[cl.Kernel, ...]
     flag: Array | None
     groups: tuple[int, ...]
-    _bound: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
+    _bound: dict[int, list[cl.Buffer]] = field(default_factory=dict[int, list[cl.Buffer]])
 
     @property
     def is_interruptible(self) -> bool:
@@ -107,14 +107,14 @@ class _Launcher:
         nest = self.text.nests[launch.nest]
         kernel = self.kernels[launch.nest]
         memory = [arrays[buffer.name].memory for buffer in nest.buffers]
-        bound = tuple(id(one) for one in memory)
         place = len(memory)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", cl.CompilerWarning)
-            if self._bound.get(launch.nest) != bound:
+            # What is bound is kept: the number of an object that is gone may be that of another one.
+            if not same(self._bound.get(launch.nest, []), memory):
                 for position, one in enumerate(memory):
                     kernel.set_arg(position, one)
-                self._bound[launch.nest] = bound
+                self._bound[launch.nest] = memory
             if self.flag is not None and nest.frame is not None:
                 kernel.set_arg(place, cl.SVM(self.flag))
                 place += 1

@@ -24,7 +24,7 @@ from exalift.capsule.kernels import Kernel, Launch, placed_nests
 
 from .emission import KernelText, NestText, emit_kernel, local
 from .interpreter import type_of
-from .kernel_execution import ScheduledKernel, read_kernel
+from .kernel_execution import ScheduledKernel, read_kernel, same
 from .protocol import Array, FunctionExecutable
 from .wgsl import WgslLanguage
 
@@ -85,8 +85,8 @@ class _Launcher:
     pipelines: tuple[wgpu.GPUComputePipeline, ...]
     layouts: tuple[wgpu.GPUBindGroupLayout, ...]
     integers: list[wgpu.GPUBuffer] = field(default_factory=list[wgpu.GPUBuffer])
-    _groups: dict[tuple[int, ...], wgpu.GPUBindGroup] = field(
-        default_factory=dict[tuple[int, ...], wgpu.GPUBindGroup]
+    _groups: dict[int, tuple[list[wgpu.GPUBuffer], wgpu.GPUBindGroup]] = field(
+        default_factory=dict[int, tuple[list[wgpu.GPUBuffer], wgpu.GPUBindGroup]]
     )
 
     @property
@@ -139,19 +139,19 @@ class _Launcher:
         self, nest: NestText, arrays: Mapping[str, WebgpuBuffer], integers: wgpu.GPUBuffer
     ) -> wgpu.GPUBindGroup:
         memory = [arrays[buffer.name].memory for buffer in nest.buffers]
-        key = (nest.placed.number, *(id(one) for one in memory))
-        if key not in self._groups:
-            if len(self._groups) > 256:
-                self._groups.clear()
-            size = 4 * max(1, len(nest.integers))
-            first = {"binding": 0, "resource": {"buffer": integers, "offset": 0, "size": size}}
-            others = [
-                {"binding": position + 1, "resource": {"buffer": one}} for position, one in enumerate(memory)
-            ]
-            self._groups[key] = self.device.create_bind_group(
-                layout=self.layouts[nest.placed.number], entries=[first, *others]
-            )
-        return self._groups[key]
+        number = nest.placed.number
+        known = self._groups.get(number)
+        if known is not None and same(known[0], memory):
+            return known[1]
+        size = 4 * max(1, len(nest.integers))
+        first = {"binding": 0, "resource": {"buffer": integers, "offset": 0, "size": size}}
+        others = [
+            {"binding": position + 1, "resource": {"buffer": one}} for position, one in enumerate(memory)
+        ]
+        group = self.device.create_bind_group(layout=self.layouts[number], entries=[first, *others])
+        # What is bound is kept: the number of an object that is gone may be that of another one.
+        self._groups[number] = (memory, group)
+        return group
 
 
 @dataclass(eq=False)
