@@ -24,11 +24,12 @@ def pin(threads: int) -> None:
         os.environ[name] = str(threads)
 
 
-def medians(runs: Mapping[str, Run], seconds: float, clock: str) -> dict[str, float]:
+def medians(runs: Mapping[str, Run], seconds: float, clock: str, threads: int = 1) -> dict[str, float]:
     """The median time of each run, in seconds, over interleaved rounds that take about `seconds` in all.
 
     clock: "wall", or "cpu" for the time that the process used (one thread only), which other programs
-    on the machine disturb less.
+    on the machine disturb less. With several threads, each turn waits until the threads of the peer before
+    have gone to sleep (they spin for a while), and begins with a run that is not counted.
     """
     now = time.perf_counter if clock == "wall" else time.process_time
     for run in runs.values():
@@ -38,6 +39,9 @@ def medians(runs: Mapping[str, Run], seconds: float, clock: str) -> dict[str, fl
     rounds = 0
     while rounds < 5 or (time.perf_counter() < ends and rounds < 2000):
         for name, run in runs.items():
+            if threads > 1:
+                time.sleep(0.004)
+                run()
             start = now()
             run()
             times[name].append(now() - start)

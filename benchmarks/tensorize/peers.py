@@ -85,7 +85,7 @@ def gemm(
             runs[peer] = lambda o=theirs: np.matmul(lhs, rhs, out=o)
         else:
             runs[peer] = _xla(lhs, rhs, contraction.accumulator, theirs)
-        times = measuring.medians(runs, seconds, clock)
+        times = measuring.medians(runs, seconds, clock, threads)
         _agree(out, theirs, contraction.accumulator)
         operations = 2 * m * n * k
         size = f"{m}x{n}x{k}"

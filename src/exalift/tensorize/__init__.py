@@ -1,28 +1,49 @@
 """Tensorized instructions, described once: inspector, rewriter, tuner, emission (UNIT's steps)."""
 
 from .calling import Kernel, compile_kernel, usable_features
-from .contraction import SUM, Access, Contraction, Dimension, Epilogue, Role, matrix_product
+from .contraction import OUT, SUM, Access, Contraction, Dimension, Epilogue, Role, matrix_product
 from .emission import Emitted, emit_kernel
+from .inspector import (
+    ONES,
+    Inspection,
+    Reading,
+    Target,
+    check_reading,
+    inspect_formula,
+    inspect_region,
+    read_contraction,
+)
 from .instructions import INSTRUCTIONS, Instruction
 from .rewriter import Plan, Schedule
-from .tuner import plan_for
+from .tuner import Choice, choices, plan_for
 
 __all__ = [
     "INSTRUCTIONS",
+    "ONES",
+    "OUT",
     "SUM",
     "Access",
+    "Choice",
     "Contraction",
     "Dimension",
     "Emitted",
     "Epilogue",
+    "Inspection",
     "Instruction",
     "Kernel",
     "Plan",
+    "Reading",
     "Role",
     "Schedule",
+    "Target",
+    "check_reading",
+    "choices",
     "compile_kernel",
     "emit_kernel",
+    "inspect_formula",
+    "inspect_region",
     "matrix_product",
     "plan_for",
+    "read_contraction",
     "usable_features",
 ]

@@ -105,7 +105,7 @@ class Kernel:
         every = [*arrays, workspace, others]
         arguments = np.array([array.ctypes.data for array in every], np.uintp)
         # What compiled code points at lives as long as the function that is given out.
-        kept = (self.library, every, extra)
+        kept = (self.library, every, extra, arguments)
         address, place = self.library.address(entry), arguments.ctypes.data
         if threads > 1:
             together = team(threads)
@@ -118,7 +118,7 @@ class Kernel:
         call = function(address)
         barrier = aligned(256)
 
-        def alone(_: object = (kept, arguments), at: int = barrier.ctypes.data, __: object = barrier) -> None:
+        def alone(_: object = kept, at: int = barrier.ctypes.data, __: object = barrier) -> None:
             call(0, 1, place, at)
 
         return alone

@@ -116,6 +116,10 @@ class Epilogue:
 
 
 SUM = "sum"
+"""The name by which an epilogue loads the finished sum."""
+
+OUT = "out"
+"""The name of an epilogue's operand that is the output itself, as it was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,11 @@ class Contraction:
     def extent(self, role: Role) -> int:
         """The product of the extents of a role's loops; 1 where there are none."""
         return math.prod(d.extent for d in self.of_role(role))
+
+    @property
+    def reads_out(self) -> bool:
+        """Whether the epilogue reads what the output held before."""
+        return self.epilogue is not None and any(name == OUT for name, _ in self.epilogue.operands)
 
     @property
     def operations(self) -> int:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from exalift.affine import Affine
 from exalift.llvm import host_target, waiting_text
 
+from ..contraction import Access
+from ..rewriter.loops import Padded
 from ..rewriter.plan import Plan
 from .ir_writer import Index, Writer
 from .microkernel import TileShape, emit_tile
@@ -30,13 +32,14 @@ PARAMETERS = (
 class Emitted:
     """A module's text, the names of its phases, and what memory they need.
 
-    pad: copies operands into margins (the empty string where nothing is padded). pack: packs the right
-    operand; needs running once where that is constant. run: the rest. entry, pack_entry: the same for a
-    team of threads (`llvm.threads`): `entry` is everything but packing (that too, where the right operand
-    has margins); its arguments are an array of the six addresses.
+    pad_rhs, pad: copy an operand that is read outside its bounds into the workspace, with margins (the
+    empty string where it is not). pack: packs the right operand, after pad_rhs; both need running once
+    where that is constant. run: the rest, after pad. pack_entry, entry: the same two by two, for a team of
+    threads (`llvm.threads`); their arguments are an array of the six addresses.
     """
 
     text: str
+    pad_rhs: str
     pad: str
     pack: str
     run: str
@@ -53,15 +56,18 @@ def emit_kernel(plan: Plan, name: str) -> Emitted:
     """The module of a plan; its functions are called `name` and `name`.pack and so on."""
     functions = [emit_tile(plan, shape, name) for shape in tile_shapes(plan)]
     loops = plan.loops
-    pad = f"{name}.pad" if loops.padded_lhs or loops.padded_rhs else ""
-    if pad:
-        functions.append(_pad_function(plan, pad))
+    pad = f"{name}.pad" if loops.padded_lhs else ""
+    pad_rhs = f"{name}.pad.rhs" if loops.padded_rhs else ""
+    if loops.padded_lhs is not None:
+        functions.append(_pad_function(plan.contraction.lhs, loops.padded_lhs, "%lhs", 0, pad))
+    if loops.padded_rhs is not None:
+        at = plan.padded_rhs_at
+        functions.append(_pad_function(plan.contraction.rhs, loops.padded_rhs, "%rhs", at, pad_rhs))
     functions.append(_pack_function(plan, f"{name}.pack"))
     functions.append(_run_function(plan, name))
-    phases = [pad, f"{name}.pack"] if loops.padded_rhs else [pad]
     entries = (f"{name}.entry", f"{name}.pack.entry")
-    functions.append(_entry(entries[0], [*filter(None, phases), name]))
-    functions.append(_entry(entries[1], [] if loops.padded_rhs else [f"{name}.pack"]))
+    functions.append(_entry(entries[0], [*filter(None, [pad]), name]))
+    functions.append(_entry(entries[1], [*filter(None, [pad_rhs]), f"{name}.pack"]))
     width = 512 if "avx512f" in plan.instruction.features or plan.instruction.moves else 256
     attributes = (
         f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}'
@@ -69,7 +75,7 @@ def emit_kernel(plan: Plan, name: str) -> Emitted:
     text = "\n\n".join(
         [*plan.instruction.declarations, waiting_text(host_target().triple), *functions, attributes, ""]
     )
-    return Emitted(text, pad, f"{name}.pack", name, *entries, plan.packed_bytes, plan)
+    return Emitted(text, pad_rhs, pad, f"{name}.pack", name, *entries, plan.packed_bytes, plan)
 
 
 def _entry(name: str, phases: list[str]) -> str:
@@ -94,13 +100,10 @@ def tile_shapes(plan: Plan) -> tuple[TileShape, ...]:
     return tuple(TileShape(height, width) for height in heights for width in widths)
 
 
-def _pad_function(plan: Plan, name: str) -> str:
-    writer, loops, contraction = Writer(), plan.loops, plan.contraction
-    if loops.padded_lhs is not None:
-        emit_pad(writer, contraction.lhs, loops.padded_lhs, "%lhs", "%workspace", "%part", "%parts")
-    if loops.padded_rhs is not None:
-        target = writer.address("%workspace", plan.padded_rhs_at)
-        emit_pad(writer, contraction.rhs, loops.padded_rhs, "%rhs", target, "%part", "%parts")
+def _pad_function(access: Access, padded: Padded, source: str, at: int, name: str) -> str:
+    writer = Writer()
+    target = writer.address("%workspace", at)
+    emit_pad(writer, access, padded, source, target, "%part", "%parts")
     writer.line("ret void")
     return writer.text(f'define void @"{name}"({PARAMETERS}) #0')
 

@@ -26,11 +26,11 @@ class TileShape:
 
 def signature(plan: Plan) -> str:
     """The parameters of every register tile: packed operands, how many steps of k, whether this is the
-    first and the last block of k, and where results go."""
-    extra = "".join(f", ptr noalias %extra{position}" for position in range(len(plan.loops.extra)))
+    first and the last block of k, and where results go. The output may be one of the epilogue's operands."""
+    extra = "".join(f", ptr %extra{position}" for position in range(len(plan.loops.extra)))
     return (
         "ptr noalias %lhs, ptr noalias %rhs, ptr %start, i64 %steps, i1 %first, i1 %last, "
-        f"ptr noalias %out, ptr noalias %scratch{extra}"
+        f"ptr %out, ptr noalias %scratch{extra}"
     )
 
 

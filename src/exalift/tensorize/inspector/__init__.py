@@ -1,6 +1,25 @@
 """Is an instruction inside an operation? Arithmetic and access isomorphism, with reasons."""
 
 from .arithmetic import Binding, Mismatch, match_arithmetic
+from .check import check_reading
+from .inspect import Inspection, Way, inspect_formula, inspect_region
+from .read import ONES, Reading, Target, read_contraction
 from .select import Match, Refusal, select
 
-__all__ = ["Binding", "Match", "Mismatch", "Refusal", "match_arithmetic", "select"]
+__all__ = [
+    "ONES",
+    "Binding",
+    "Inspection",
+    "Match",
+    "Mismatch",
+    "Reading",
+    "Refusal",
+    "Target",
+    "Way",
+    "check_reading",
+    "inspect_formula",
+    "inspect_region",
+    "match_arithmetic",
+    "read_contraction",
+    "select",
+]

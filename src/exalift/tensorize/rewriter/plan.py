@@ -62,6 +62,8 @@ class Plan:
             raise ValueError(f"a tile of {schedule.rows}x{schedule.columns} needs {used} registers")
         if self.blocks_k > 1 and self.contraction.out.dtype is not self.contraction.accumulator:
             raise ValueError("sums that are stored as another type are not split along k")
+        if self.blocks_k > 1 and self.contraction.reads_out:
+            raise ValueError("sums beside what the output held before are not split along k")
         self._check_types()
         if (
             self.blocks_k > 1

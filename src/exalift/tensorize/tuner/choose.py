@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from exalift.base import UsageError
 
 from ..contraction import Contraction
-from ..inspector import select
+from ..inspector import Inspection, Way, select
 from ..instructions import INSTRUCTIONS, Instruction
 from ..rewriter import Plan
-from .model import Machine, candidates, estimate
+from .model import Estimate, Machine, candidates, estimate
 
 MACHINE = Machine()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A plan for one way of computing an operation, and what the model says of it."""
+
+    way: Way
+    plan: Plan
+    estimate: Estimate
+
+    @property
+    def efficiency(self) -> float:
+        """The share of the time in which the instruction's unit is busy, by the model, on one core."""
+        instruction = self.plan.instruction
+        rate = MACHINE.issue or instruction.rate.each_cycle
+        ideal = self.plan.contraction.operations / instruction.operations / rate
+        return ideal / self.estimate.cycles
+
+
+def choices(inspection: Inspection, threads: int = 1) -> list[Choice]:
+    """The best plan of every way that an inspection found, the fastest first, by the model."""
+    found: list[Choice] = []
+    for way in inspection.ways:
+        plans = candidates(way.reading.contraction, way.instruction, threads, MACHINE)
+        if plans:
+            found.append(Choice(way, plans[0], estimate(plans[0], threads, MACHINE)))
+    return sorted(found, key=lambda choice: choice.estimate.cycles)
 
 
 def plan_for(

@@ -17,7 +17,7 @@ class Machine:
     issue: instructions of the tensorized kind begun a cycle; None: as the description says.
     loads: vector loads a cycle. line: cycles that a line of the left block costs beyond its loads, since each
     of a tile's rows comes from the second cache as a stream of its own. copy_bytes: bytes a cycle that
-    packing moves.
+    packing moves. gather: how many times longer it takes element by element.
     """
 
     l1_bytes: int = 32 << 10
@@ -26,6 +26,7 @@ class Machine:
     loads: float = 2.0
     line: float = 1.5
     copy_bytes: float = 12.0
+    gather: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _block_k(contraction: Contraction, instruction: Instruction, columns: int, m
     total = round_up(loops.k.extent, k)
     size = contraction.rhs.dtype.bytes
     whole = total * columns * n * size <= machine.l2_bytes // 3
-    if whole or contraction.out.dtype is not contraction.accumulator:
+    if whole or contraction.out.dtype is not contraction.accumulator or contraction.reads_out:
         return total
     step = max(k, LINE // contraction.lhs.dtype.bytes)
     most = machine.l2_bytes // 4 // (columns * n * size)
@@ -145,11 +146,15 @@ def estimate(plan: Plan, threads: int, machine: Machine) -> Estimate:
     share = max(1, -(-plan.units // threads)) / plan.units
     packed = loops.m.extent * plan.padded_k * contraction.lhs.dtype.bytes * schedule.splits
     if loops.lhs_run == 1:
-        packed *= 16
+        packed *= machine.gather
+    # The right operand counts as one that changes; where it is constant all plans are better by as much.
+    right = loops.rhs_batch.extent * plan.panels * plan.panel_bytes * machine.gather / batch
     stored = loops.m.extent * loops.n.extent * contraction.out.dtype.bytes * plan.blocks_k
+    if loops.n.stride(loops.out) != 1:
+        stored *= machine.gather
     return Estimate(
         cycles * batch * share,
-        packed * batch * share / machine.copy_bytes,
+        (packed + right) * batch * share / machine.copy_bytes,
         stored * batch * share / machine.copy_bytes,
     )
 

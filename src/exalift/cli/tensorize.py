@@ -1,0 +1,92 @@
+"""Show which tensorized instructions compute the loops of a C or affine MLIR file, and at what cost.
+
+Costs are those of the analytic model, for this CPU; nothing is measured or compiled. With --explain every
+instruction that does not fit is listed with its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from exalift.affine import Program
+from exalift.base import RefusedError, UsageError
+from exalift.pipeline import read_source
+from exalift.pipeline.tensorizing import ExplainedRegion, explain
+from exalift.tensorize import Choice
+
+from .console import output_console, say
+from .options import add_source_options, sizes_of
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_source_options(parser)
+    parser.add_argument("--explain", action="store_true", help="say why other instructions do not fit")
+    parser.add_argument("--threads", type=int, default=1, help="how many threads to plan for (1)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.threads < 1:
+        raise UsageError("--threads needs at least one")
+    source = read_source(
+        arguments.file, include_directories=arguments.include_directories, defines=arguments.defines
+    )
+    sizes = sizes_of(arguments.size)
+    if arguments.function is not None:
+        programs: tuple[Program, ...] = (source.parse(arguments.function),)
+    else:
+        parsed = source.parse_all()
+        programs = parsed.programs
+        if not programs:
+            raise RefusedError(parsed.diagnostics)
+    names = {size.name for program in programs for size in program.sizes}
+    for name in sizes:
+        if name not in names:
+            raise UsageError(f"no function of {Path(arguments.file).name} has a size {name!r}")
+    for program in programs:
+        own = {size.name for size in program.sizes}
+        regions = explain(
+            program, {name: value for name, value in sizes.items() if name in own}, arguments.threads
+        )
+        say(output_console(), "\n".join(_lines(program, regions, arguments.explain)))
+    return 0
+
+
+def _lines(program: Program, regions: tuple[ExplainedRegion, ...], everything: bool) -> list[str]:
+    lines = [f"{program.name}:"]
+    for region in regions:
+        first, last = region.lines
+        place = f"line {first}" if first == last else f"lines {first}-{last}"
+        if not region.choices:
+            reason = region.inspection.reason or "no instruction fits"
+            lines.append(f"  {region.array} ({place}): {reason}")
+        else:
+            words = {
+                True: "checked in the prime field",
+                False: "NOT CONFIRMED",
+                None: "not checked: too large",
+            }
+            lines.append(f"  {region.array} ({place}): {words[region.checked]}")
+        for choice in region.choices:
+            lines.append(f"    {_choice(choice)}")
+        if everything:
+            width = max((len(r.instruction.name) for r in region.inspection.refusals), default=0)
+            for refusal in region.inspection.refusals:
+                lines.append(f"    {refusal.instruction.name.ljust(width)}  no: {refusal.reason}")
+    return lines
+
+
+def _choice(choice: Choice) -> str:
+    """A way in one line: what it maps where, the tile, and the cost."""
+    plan, reading = choice.plan, choice.way.reading
+    rows, columns = plan.tile
+    loops = plan.loops
+    nests = " ".join(
+        f"{name}={'*'.join(f'{loop.name}:{loop.extent}' for loop in nest.loops) or '1'}"
+        for name, nest in (("batch", loops.batch), ("m", loops.m), ("n", loops.n), ("k", loops.k))
+        if nest.loops or name != "batch"
+    )
+    return (
+        f"{plan.instruction.name}  {reading.lhs} x {reading.rhs}  {nests}  tile {rows}x{columns}  "
+        f"{choice.estimate.cycles:,.0f} cycles, {choice.efficiency:.0%} busy"
+    )

@@ -1,0 +1,53 @@
+"""`exalift tensorize`: the instructions that fit, and why others do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from exalift.cli import main
+from exalift.llvm import host_target
+
+PRODUCT = """
+void product(int m, int n, int k, float a[m][k], float b[k][n], float c[m][n]) {
+  for (int i = 0; i < m; i++)
+    for (int j = 0; j < n; j++) {
+      c[i][j] = 0;
+      for (int p = 0; p < k; p++) c[i][j] += a[i][p] * b[p][j];
+    }
+}
+void largest(int n, float a[n], float out[1]) {
+  out[0] = a[0];
+  for (int i = 1; i < n; i++) out[0] = out[0] > a[i] ? out[0] : a[i];
+}
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    path = tmp_path / "product.c"
+    path.write_text(PRODUCT)
+    return str(path)
+
+
+@pytest.mark.skipif(not host_target().is_x86, reason="the descriptions that fit are x86's")
+def test_the_ways_are_listed_and_checked(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tensorize", source, "-f", "product", "--size", "m=64", "--explain"]) == 0
+    text = capsys.readouterr().out
+    assert "checked in the prime field" in text
+    assert "mul_add_f32_xmm  a x b  m=i:64 n=j:" in text
+    assert "tdpbusd" in text and "no: multiply in f32, the instruction's in i32" in text
+
+
+def test_a_region_without_a_way_says_why(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tensorize", source, "-f", "largest"]) == 0
+    assert "largest:" in (text := capsys.readouterr().out)
+    assert "fma" not in text
+
+
+def test_wrong_usage_is_refused(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tensorize", source, "--size", "zz=3"]) == 2
+    assert main(["tensorize", source, "--threads", "0"]) == 2
+    assert main(["tensorize", source, "-f", "nothing"]) == 2
+    assert "zz" in capsys.readouterr().err
