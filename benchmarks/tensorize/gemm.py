@@ -39,22 +39,8 @@ def main() -> None:
     words = [word for word in sys.argv[1:] if word != "--child"]
     rows: list[dict[str, object]] = []
     for threads in map(int, options.threads.split(",")):
-        rows += measuring.in_child(__file__, _without(words, "--threads", "--json"), threads)
+        rows += measuring.in_child(__file__, measuring.without(words, "--threads", "--json"), threads)
     measuring.write(rows, options.json)
-
-
-def _without(words: list[str], *names: str) -> list[str]:
-    """Arguments without some options and their values."""
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in names:
-            skip = True
-        elif word.split("=")[0] not in names:
-            kept.append(word)
-    return kept
 
 
 def _child(options: argparse.Namespace) -> None:

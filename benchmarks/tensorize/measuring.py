@@ -56,6 +56,20 @@ def in_child(script: str, arguments: list[str], threads: int) -> list[dict[str, 
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
+def without(words: list[str], *names: str) -> list[str]:
+    """Arguments without some options and their values."""
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in names:
+            skip = True
+        elif word.split("=")[0] not in names:
+            kept.append(word)
+    return kept
+
+
 def row(
     op: str,
     dtype: str,

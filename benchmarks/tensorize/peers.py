@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 import measuring
 import ml_dtypes
@@ -14,14 +15,19 @@ from exalift.affine import Affine, Apply, Cast, Constant, Load
 from exalift.base import DType
 from exalift.tensorize import (
     SUM,
+    Access,
     Contraction,
+    Dimension,
     Epilogue,
     Kernel,
+    Role,
     compile_kernel,
     matrix_product,
     plan_for,
     usable_features,
 )
+from exalift.tensorize.peaks import measure_peaks
+from exalift.tensorize.tuner import tune as tuned
 
 KINDS = {
     "u8s8": (DType.UI8, DType.I8, DType.I32),
@@ -51,8 +57,20 @@ def requantise(scale: float) -> Epilogue:
 
 
 def kernel_for(contraction: Contraction, threads: int, tune: bool) -> Kernel:
-    del tune
+    """The model's plan, or the best of a few that are measured (and remembered)."""
+    if tune:
+        return compile_kernel(tuned(contraction, threads).plan)
     return compile_kernel(plan_for(contraction, usable_features(), threads))
+
+
+@cache
+def _peaks(threads: int) -> dict[str, float]:
+    """Peaks of this machine by instruction, in GOP/s."""
+    return {peak.name: peak.rate / 1e9 for peak in measure_peaks(threads) if not peak.is_memory}
+
+
+def peak_of(kernel: Kernel, threads: int) -> float:
+    return _peaks(threads).get(kernel.emitted.plan.instruction.name, 0.0)
 
 
 def gemm(
@@ -89,7 +107,17 @@ def gemm(
         _agree(out, theirs, contraction.accumulator)
         operations = 2 * m * n * k
         size = f"{m}x{n}x{k}"
-        yield measuring.row("gemm", kind, size, threads, operations, times["ours"], peer, times[peer], 0)
+        yield measuring.row(
+            "gemm",
+            kind,
+            size,
+            threads,
+            operations,
+            times["ours"],
+            peer,
+            times[peer],
+            peak_of(kernel, threads),
+        )
 
 
 def _xla(lhs: np.ndarray, rhs: np.ndarray, accumulator: DType, out: np.ndarray):
@@ -113,3 +141,55 @@ def _agree(ours: np.ndarray, theirs: np.ndarray, accumulator: DType) -> None:
     allowed = 1.0 if accumulator.is_integer else 1e-3 * float(np.max(np.abs(theirs)))
     if difference > allowed:
         raise SystemExit(f"results differ by {difference}")
+
+
+def resnet_layer(batch: int, layer: tuple[int, int, int, int, int], scale: float) -> Contraction:
+    """A convolution, NHWC by HWIO, "same" padding, u8 by s8, requantised to u8."""
+    size, channels, filters, window, stride = layer
+    pad = (window - 1) // 2
+    across = (size + 2 * pad - window) // stride + 1
+    rows = sym("y") * stride + sym("r") - pad
+    columns = sym("x") * stride + sym("s") - pad
+    extents = {"b": batch, "y": across, "x": across, "o": filters, "r": window, "s": window, "c": channels}
+    roles = {"b": Role.M, "y": Role.M, "x": Role.M, "o": Role.N, "r": Role.K, "s": Role.K, "c": Role.K}
+    dimensions = tuple(Dimension(name, extents[name], roles[name]) for name in extents)
+    return Contraction(
+        dimensions,
+        Access(DType.UI8, (batch, size, size, channels), (sym("b"), rows, columns, sym("c"))),
+        Access(DType.I8, (window, window, channels, filters), tuple(map(sym, "rsco"))),
+        Access(DType.UI8, (batch, across, across, filters), tuple(map(sym, "byxo"))),
+        DType.I32,
+        requantise(scale),
+    )
+
+
+def convolution(
+    batch: int, layer: tuple[int, int, int, int, int], threads: int, seconds: float, clock: str, tune: bool
+) -> dict[str, object]:
+    """One layer beside oneDNN."""
+    size, channels, filters, window, stride = layer
+    scale = 1.0 / (64.0 * (channels * window * window) ** 0.5)
+    contraction = resnet_layer(batch, layer, scale)
+    generator = np.random.default_rng(size)
+    lhs = random(generator, contraction.lhs.shape, DType.UI8)
+    rhs = random(generator, contraction.rhs.shape, DType.I8)
+    kernel = kernel_for(contraction, threads, tune)
+    packed = kernel.pack(rhs, threads)
+    out = np.zeros(contraction.out.shape, np.uint8)
+    theirs = np.zeros_like(out)
+    peer = onednn.OneDnn(threads).convolution(lhs, rhs, theirs, stride, (window - 1) // 2, scale)
+    runs = {"ours": kernel.bind(lhs, packed, out, threads=threads), "oneDNN": peer}
+    times = measuring.medians(runs, seconds, clock, threads)
+    _agree(out, theirs, DType.I32)
+    shape = f"{batch}x{size}x{size}x{channels} {filters}@{window}x{window}/{stride}"
+    return measuring.row(
+        "conv",
+        "u8s8",
+        shape,
+        threads,
+        contraction.operations,
+        times["ours"],
+        "oneDNN",
+        times["oneDNN"],
+        peak_of(kernel, threads),
+    )

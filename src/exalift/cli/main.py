@@ -28,6 +28,7 @@ COMMANDS = {
     "pack": "lift, and write a capsule that every device can run",
     "run": "run a capsule, or lift and run, and write the results",
     "bench": "a whole suite: coverage, proof, search time, speed against C compilers",
+    "peaks": "what this machine can do at best, and a roofline of tuned products",
     "tensorize": "which tensorized instructions fit the loops, and why others do not",
     "devices": "what lifted programs can run on here",
     "version": "the version of exalift and of what it is built on",

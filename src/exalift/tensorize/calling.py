@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from exalift.base import DeviceError, UsageError
+from exalift.base import DeviceError, DType, UsageError
 from exalift.llvm import Library, Target, compile_text, host_target, team
 
 from .contraction import Access
@@ -125,7 +125,9 @@ class Kernel:
 
 
 def _check(name: str, array: Array, access: Access) -> None:
-    if array.dtype.name != access.dtype.numpy_name or array.size < access.span:
+    # Without ml_dtypes NumPy has no bf16; its bits as u16 serve as well.
+    names = {access.dtype.numpy_name, "uint16"} if access.dtype is DType.BF16 else {access.dtype.numpy_name}
+    if array.dtype.name not in names or array.size < access.span:
         raise UsageError(
             f"{name} has {array.size} elements of {array.dtype}; "
             f"the kernel wants {access.span} of {access.dtype.numpy_name}"

@@ -1,0 +1,167 @@
+"""Tuning by measurement: the best few plans of the model are run, and the winner is remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from exalift.base import DType, write_atomically
+from exalift.llvm import host_target
+
+from ..calling import Array, Kernel, compile_kernel, usable_features
+from ..contraction import Access, Contraction
+from ..inspector import select
+from ..instructions import BY_NAME
+from ..rewriter import Plan, Schedule
+from .choose import MACHINE, plan_for
+from .model import candidates, estimate
+
+VERSION = 1
+"""Raised when plans or their emission change so that old measurements say nothing."""
+
+VARIABLE = "EXALIFT_CACHE"
+
+Progress = Callable[[int, int, Plan, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The winner: its plan, and its median time in seconds (0 where it was not measured)."""
+
+    plan: Plan
+    seconds: float
+
+
+def cache_path() -> Path:
+    """The folder that `EXALIFT_CACHE` names, or the user's cache; one JSON file in it."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(os.environ.get(VARIABLE) or Path(base) / "exalift") / "tensorize.json"
+
+
+def cache_key(contraction: Contraction, threads: int) -> str:
+    """What a measurement holds for: version, CPU, LLVM, loops, operands, threads. Names of loops are in it
+    too, which costs a measurement where they differ and never gives a wrong answer."""
+    text = f"{VERSION} {host_target().key} {threads} {contraction!r}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def tune(
+    contraction: Contraction,
+    threads: int = 1,
+    *,
+    budget_s: float = 2.0,
+    most: int = 6,
+    deterministic: bool = False,
+    progress: Progress | None = None,
+    path: Path | None = None,
+) -> Tuned:
+    """The best plan: remembered, else measured among the model's best `most` within `budget_s` seconds.
+
+    `deterministic`: neither measured nor remembered, the model's first. `progress` is told the number of the
+    plan, how many there are, the plan, and its seconds. Raises UsageError where no instruction fits.
+    """
+    features = usable_features()
+    if deterministic:
+        return Tuned(plan_for(contraction, features, threads), 0.0)
+    where = path or cache_path()
+    key = cache_key(contraction, threads)
+    found = _remembered(_read(where).get(key), contraction)
+    if found is not None:
+        return found
+    matches, _ = select(contraction, features)
+    plans = [p for match in matches for p in candidates(contraction, match.instruction, threads, MACHINE)]
+    plans.sort(key=lambda plan: estimate(plan, threads, MACHINE).cycles)
+    if not plans:
+        plan_for(contraction, features, threads)  # raises, with every reason
+    best = _measured(plans[:most], contraction, threads, budget_s, progress)
+    entries = _read(where)
+    entries[key] = {
+        "instruction": best.plan.instruction.name,
+        "schedule": asdict(best.plan.schedule),
+        "seconds": best.seconds,
+    }
+    where.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(where, json.dumps(entries, indent=1, sort_keys=True) + "\n")
+    return best
+
+
+def _measured(
+    plans: list[Plan], contraction: Contraction, threads: int, budget_s: float, progress: Progress | None
+) -> Tuned:
+    """Plans take turns, so that whatever else the machine does falls on all of them."""
+    generator = np.random.default_rng(0)
+    lhs, rhs = (_random(generator, access) for access in (contraction.lhs, contraction.rhs))
+    operands = contraction.epilogue.operands if contraction.epilogue else ()
+    extra = [_random(generator, access) for _, access in operands]
+    out = np.zeros(contraction.out.shape, _storage(contraction.out.dtype))
+    ends = time.perf_counter() + budget_s
+    kernels: list[tuple[Plan, Kernel, Callable[[], None], list[float]]] = []
+    for plan in plans:
+        kernel = compile_kernel(plan)
+        run = kernel.bind(lhs, kernel.pack(rhs, threads), out, extra, threads)
+        run()
+        kernels.append((plan, kernel, run, []))
+        if time.perf_counter() > ends - budget_s / 2:
+            break
+    while not kernels[0][3] or (time.perf_counter() < ends and len(kernels[0][3]) < 200):
+        for _, _, run, times in kernels:
+            start = time.perf_counter()
+            run()
+            times.append(time.perf_counter() - start)
+    best: Tuned | None = None
+    for number, (plan, _, _, times) in enumerate(kernels, 1):
+        seconds = float(np.median(times))
+        if progress is not None:
+            progress(number, len(kernels), plan, seconds)
+        if best is None or seconds < best.seconds:
+            best = Tuned(plan, seconds)
+    assert best is not None
+    return best
+
+
+def _storage(dtype: DType) -> str:
+    """NumPy's name; bf16 is measured on its bits, which need no library."""
+    return "uint16" if dtype is DType.BF16 else dtype.numpy_name
+
+
+def _random(generator: np.random.Generator, access: Access) -> Array:
+    if access.dtype is DType.BF16:
+        numbers = generator.standard_normal(access.shape, np.float32)
+        return (numbers.view(np.uint32) >> 16).astype(np.uint16)
+    if access.dtype.is_float:
+        return generator.standard_normal(access.shape).astype(access.dtype.numpy_name)
+    limits = np.iinfo(access.dtype.numpy_name)
+    values = generator.integers(limits.min, limits.max, access.shape, np.int64, endpoint=True)
+    return values.astype(access.dtype.numpy_name)
+
+
+def _read(path: Path) -> dict[str, object]:
+    """The file's entries; none where it is absent or not of this form (it is then written anew)."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return cast(dict[str, object], found) if isinstance(found, dict) else {}
+
+
+def _remembered(entry: object, contraction: Contraction) -> Tuned | None:
+    """An entry as a plan; None for one that is not there, or that is not valid any more."""
+    if not isinstance(entry, dict):
+        return None
+    fields = cast(dict[str, object], entry)
+    schedule, name, seconds = fields.get("schedule"), fields.get("instruction"), fields.get("seconds")
+    if not isinstance(schedule, dict) or not isinstance(name, str) or not isinstance(seconds, float):
+        return None
+    try:
+        numbers = {str(key): int(value) for key, value in cast(dict[str, int], schedule).items()}
+        return Tuned(Plan(contraction, BY_NAME[name], Schedule(**numbers)), seconds)
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,82 @@
+"""Tuning: the model's choice, measurements, and what is remembered of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exalift.base import DType, UsageError
+from exalift.tensorize import Plan, matrix_product, plan_for, usable_features
+from exalift.tensorize.instructions import BY_NAME
+from exalift.tensorize.peaks import measure_peaks
+from exalift.tensorize.tuner import MACHINE, cache_key, candidates, estimate, tune
+
+PRODUCT = matrix_product(40, 50, 60, DType.F32, DType.F32, DType.F32)
+
+
+def test_a_measurement_is_made_once(tmp_path: Path) -> None:
+    path = tmp_path / "cache" / "tensorize.json"
+    seen: list[tuple[int, int]] = []
+
+    def progress(number: int, count: int, plan: Plan, seconds: float) -> None:
+        assert seconds > 0 and plan.contraction == PRODUCT
+        seen.append((number, count))
+
+    first = tune(PRODUCT, budget_s=0.3, most=2, progress=progress, path=path)
+    assert seen and seen[-1][0] == seen[-1][1]
+    again = tune(PRODUCT, budget_s=0.3, progress=lambda *_: pytest.fail("measured again"), path=path)
+    assert again.plan.schedule == first.plan.schedule and again.seconds == first.seconds
+    tune(PRODUCT, 2, budget_s=0.3, most=1, path=path)
+    assert len(json.loads(path.read_text())) == 2
+
+
+def test_a_cache_that_is_broken_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "tensorize.json"
+    key = cache_key(PRODUCT, 1)
+    bad = {"instruction": "fma_f32_zmm", "schedule": {"rows": 99, "columns": 9}, "seconds": 1.0}
+    wrong_type = {"instruction": "fma_f64_zmm", "seconds": 1.0, "schedule": {"rows": 1, "columns": 1}}
+    for text in ("", "[]", "{", json.dumps({key: 3}), json.dumps({key: bad}), json.dumps({key: wrong_type})):
+        path.write_text(text)
+        tuned = tune(PRODUCT, budget_s=0.1, most=1, path=path)
+        assert json.loads(path.read_text())[key]["schedule"]["rows"] == tuned.plan.schedule.rows
+
+
+def test_on_request_nothing_is_measured_or_written(tmp_path: Path) -> None:
+    path = tmp_path / "tensorize.json"
+    tuned = tune(PRODUCT, deterministic=True, path=path)
+    assert tuned.plan == plan_for(PRODUCT, usable_features()) and tuned.seconds == 0.0
+    assert not path.exists()
+
+
+def test_without_an_instruction_the_reasons_are_given(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no instruction computes"):
+        tune(matrix_product(4, 4, 4, DType.I64, DType.I64, DType.I64), path=tmp_path / "none.json")
+
+
+def test_the_key_tells_what_matters_apart() -> None:
+    others = [
+        matrix_product(40, 50, 61, DType.F32, DType.F32, DType.F32),
+        matrix_product(40, 50, 60, DType.F64, DType.F64, DType.F64),
+        matrix_product(40, 50, 60, DType.F32, DType.F32, DType.F32, transpose_rhs=True),
+    ]
+    keys = {cache_key(PRODUCT, 1), cache_key(PRODUCT, 2), *(cache_key(other, 1) for other in others)}
+    assert len(keys) == 5
+
+
+def test_candidates_are_plans_in_the_order_of_their_cost() -> None:
+    for shape in ((1, 1, 1), (512, 512, 512), (50176, 64, 64), (7, 2000, 9)):
+        for threads in (1, 2):
+            contraction = matrix_product(*shape, DType.F32, DType.F32, DType.F32)
+            plans = candidates(contraction, BY_NAME["fma_f32_zmm"], threads, MACHINE)
+            costs = [estimate(plan, threads, MACHINE).cycles for plan in plans]
+            assert costs and costs == sorted(costs)
+
+
+def test_peaks_are_measured_for_what_the_cpu_has() -> None:
+    instructions = [BY_NAME[name] for name in ("mul_add_f32_xmm", "fma_f32_zmm", "tdpbusd")]
+    peaks = measure_peaks(2, 1, instructions)
+    usable = {i.name for i in instructions if i.features <= usable_features()}
+    assert {peak.name for peak in peaks if not peak.is_memory} == usable
+    assert all(peak.rate > 0 and peak.threads == 2 for peak in peaks)
