@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from exalift.affine import Affine, Apply, Cast, Constant, Load
 from exalift.base import DType, UsageError
+from exalift.llvm import compile_text, host_target
 from exalift.tensorize import (
     SUM,
     Access,
@@ -22,10 +24,12 @@ from exalift.tensorize import (
     Role,
     Schedule,
     compile_kernel,
+    emit_kernel,
     matrix_product,
     plan_for,
     usable_features,
 )
+from exalift.tensorize.calling import aligned
 from exalift.tensorize.emission.emulate import emulated
 from exalift.tensorize.instructions import BY_NAME
 
@@ -242,3 +246,32 @@ def test_without_a_fitting_instruction_every_reason_is_given() -> None:
     contraction = matrix_product(8, 8, 8, DType.I64, DType.I64, DType.I64)
     with pytest.raises(UsageError, match=r"no instruction computes(.|\n)*vpdpbusd_zmm: multiply in i64"):
         plan_for(contraction, usable_features())
+
+
+def test_phases_can_be_called_one_by_one() -> None:
+    """As other compiled code calls them: margins, packing, product; every part of a phase, then the next."""
+    contraction = convolution(*KINDS["f32"], stride=1, dilation=1, pad=1)
+    turned = replace(
+        contraction,
+        dimensions=tuple(
+            replace(d, role={Role.M: Role.N, Role.N: Role.M}.get(d.role, d.role))
+            for d in contraction.dimensions
+        ),
+        lhs=contraction.rhs,
+        rhs=contraction.lhs,
+    )
+    for one in (contraction, turned):
+        plan = plan_for(one, usable_features(), 2)
+        emitted = emit_kernel(plan, "phases")
+        names = [*filter(None, (emitted.pad, emitted.pack, emitted.run))]
+        library = compile_text(emitted.text, names, host_target())
+        generator = np.random.default_rng(1)
+        lhs, rhs = (random_array(generator, access) for access in (one.lhs, one.rhs))
+        out = random_values(generator, one.out.shape, one.out.dtype)
+        wanted = expected(one, lhs, rhs, out)
+        buffers = lhs, rhs, out, aligned(emitted.packed_bytes), aligned(emitted.workspace_bytes(2)), out
+        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 6, ctypes.c_int64, ctypes.c_int64)
+        for name in names:
+            for part in range(2):
+                kind(library.address(name))(*(array.ctypes.data for array in buffers), part, 2)
+        assert_close(out, wanted, DType.F32)

@@ -32,14 +32,13 @@ PARAMETERS = (
 class Emitted:
     """A module's text, the names of its phases, and what memory they need.
 
-    pad_rhs, pad: copy an operand that is read outside its bounds into the workspace, with margins (the
-    empty string where it is not). pack: packs the right operand, after pad_rhs; both need running once
-    where that is constant. run: the rest, after pad. pack_entry, entry: the same two by two, for a team of
-    threads (`llvm.threads`); their arguments are an array of the six addresses.
+    pad: copies operands that are read outside their bounds into the workspace, with margins (the empty string
+    where none is). pack: packs the right operand; needs running once where that is constant. run: the rest.
+    pack_entry, entry: the same in two parts, for a team of threads (`llvm.threads`): all that the right
+    operand needs, and all else; their arguments are an array of the six addresses.
     """
 
     text: str
-    pad_rhs: str
     pad: str
     pack: str
     run: str
@@ -52,30 +51,43 @@ class Emitted:
         return self.plan.workspace_bytes(parts)
 
 
-def emit_kernel(plan: Plan, name: str) -> Emitted:
-    """The module of a plan; its functions are called `name` and `name`.pack and so on."""
+def emit_kernel(plan: Plan, name: str, triple: str | None = None) -> Emitted:
+    """The module of a plan; its functions are called `name` and `name`.pack and so on.
+
+    `triple` names the processor that it is for, where that is not this machine.
+    """
     functions = [emit_tile(plan, shape, name) for shape in tile_shapes(plan)]
     loops = plan.loops
-    pad = f"{name}.pad" if loops.padded_lhs else ""
+    pad_lhs = f"{name}.pad.lhs" if loops.padded_lhs else ""
     pad_rhs = f"{name}.pad.rhs" if loops.padded_rhs else ""
+    pads = [*filter(None, [pad_lhs, pad_rhs])]
     if loops.padded_lhs is not None:
-        functions.append(_pad_function(plan.contraction.lhs, loops.padded_lhs, "%lhs", 0, pad))
+        functions.append(_pad_function(plan.contraction.lhs, loops.padded_lhs, "%lhs", 0, pad_lhs))
     if loops.padded_rhs is not None:
         at = plan.padded_rhs_at
         functions.append(_pad_function(plan.contraction.rhs, loops.padded_rhs, "%rhs", at, pad_rhs))
     functions.append(_pack_function(plan, f"{name}.pack"))
     functions.append(_run_function(plan, name))
+    pad = f"{name}.pad" if pads else ""
+    if pads:
+        functions.append(_both(pads, pad))
     entries = (f"{name}.entry", f"{name}.pack.entry")
-    functions.append(_entry(entries[0], [*filter(None, [pad]), name]))
+    functions.append(_entry(entries[0], [*filter(None, [pad_lhs]), name]))
     functions.append(_entry(entries[1], [*filter(None, [pad_rhs]), f"{name}.pack"]))
     width = 512 if "avx512f" in plan.instruction.features or plan.instruction.moves else 256
     attributes = (
         f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}'
     )
     text = "\n\n".join(
-        [*plan.instruction.declarations, waiting_text(host_target().triple), *functions, attributes, ""]
+        [
+            *plan.instruction.declarations,
+            waiting_text(triple or host_target().triple),
+            *functions,
+            attributes,
+            "",
+        ]
     )
-    return Emitted(text, pad_rhs, pad, f"{name}.pack", name, *entries, plan.packed_bytes, plan)
+    return Emitted(text, pad, f"{name}.pack", name, *entries, plan.packed_bytes, plan)
 
 
 def _entry(name: str, phases: list[str]) -> str:
@@ -98,6 +110,16 @@ def tile_shapes(plan: Plan) -> tuple[TileShape, ...]:
     heights = [rows] * (m >= rows) + [m % rows] * (m % rows > 0)
     widths = [columns] * (n >= columns) + [n % columns] * (n % columns > 0)
     return tuple(TileShape(height, width) for height in heights for width in widths)
+
+
+def _both(phases: list[str], name: str) -> str:
+    """One phase of several that do not wait for each other."""
+    writer = Writer()
+    names = "ptr %lhs, ptr %rhs, ptr %out, ptr %packed, ptr %workspace, ptr %extra, i64 %part, i64 %parts"
+    for phase in phases:
+        writer.line(f'call void @"{phase}"({names})')
+    writer.line("ret void")
+    return writer.text(f'define void @"{name}"({PARAMETERS}) #0')
 
 
 def _pad_function(access: Access, padded: Padded, source: str, at: int, name: str) -> str:

@@ -1,9 +1,9 @@
 """Every tensorized instruction, one file a family; see `description`."""
 
-from . import x86_amx, x86_dot, x86_fma
+from . import aarch64_dot, x86_amx, x86_dot, x86_fma
 from .description import ACC, LANE, LHS, RHS, File, Instruction, Moves, Rate, Register, llvm_type
 
-FAMILIES = (x86_amx, x86_dot, x86_fma)
+FAMILIES = (x86_amx, x86_dot, x86_fma, aarch64_dot)
 
 INSTRUCTIONS: tuple[Instruction, ...] = tuple(
     instruction for family in FAMILIES for instruction in family.INSTRUCTIONS
