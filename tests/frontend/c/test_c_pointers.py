@@ -152,6 +152,27 @@ SNIPPETS = {
         }""",
     "before the pointer": "void f(int n, float *x, float *y) { for (int i = 1; i < n; i++) { const float *p = x + i; y[i] = p[0] - p[-1]; } }",
     "flat by a variable": "void f(int n, int m, double *a, const double *b) { for (int i = 0; i < n; i++) for (int j = 0; j < m; j++) { int k = i * m + j; a[k] = b[k] + 1; } }",
+    "swapped buffers": """
+        void f(int steps, int n, double *a, double *b) {
+          for (int t = 0; t < steps; t++) {
+            for (int i = 1; i < n - 1; i++) b[i] = 0.5 * (a[i - 1] + a[i + 1]) + t;
+            double *tmp = a; a = b; b = tmp;
+          }
+        }""",
+    "swapped rows": """
+        void f(int steps, int n, int m, double u[n][m], double v[n][m]) {
+          double (*p)[m] = u, (*q)[m] = v, (*t)[m];
+          int s = 0;
+          while (s < steps) {
+            for (int i = 1; i < n - 1; i++) for (int j = 1; j < m - 1; j++) q[i][j] = p[i - 1][j] + p[i][j + 1] + s;
+            t = p; p = q; q = t; s++;
+          }
+        }""",
+    "swapped a known number of times": """
+        void f(double *a, double *b, int n) {
+          for (int k = 0; k < 3; k++) { for (int i = 0; i < n; i++) b[i] = a[i] + k; double *t = a; a = b; b = t; }
+          a[0] = 100;
+        }""",
     "pointer difference": "void f(int n, int *x) { for (int *p = x; p < x + n; p++) *p = (int)(p - x); }",
 }
 

@@ -258,6 +258,10 @@ class Execution:
         """The body of a function, its parameters bound; what it returns."""
         return statements.run_function(self, function)
 
+    def conditionally(self, condition: Condition, body: tuple[Statement, ...], span: Span) -> None:
+        """Statements under a condition on indices."""
+        statements.conditionally(self, condition, body, span)
+
     def run(self, body: tuple[Statement, ...]) -> None:
         statements.run(self, body)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from exalift.affine import Program, Role
 from exalift.base import DType
 
+from . import variables
+from .control import UnreachableError
 from .draft import Draft, Memory
 from .execution import Execution, Frame
 from .finish import NotSizesError, finish
@@ -12,7 +14,7 @@ from .indices import maybe_extents
 from .library import Library
 from .symbolic import Poly, TooComplexError
 from .syntax import Declaration, Function, Refusal, refusal
-from .values import Nothing, PointerValue, Tracked, as_data, converted
+from .values import Nothing, PointerValue, as_data, converted
 
 MAX_RUNS = 200
 
@@ -36,6 +38,8 @@ def take(library: Library, function: Function) -> Program:
                 data |= execution.demoted
                 continue
             raise
+        except UnreachableError:
+            raise refusal(function.span, "the function always ends the program") from None
         except TooComplexError:
             raise refusal(function.span, "an index expression is too complex to follow", "split it") from None
         if program is not None:
@@ -68,9 +72,7 @@ def _bind_parameters(execution: Execution, function: Function) -> dict[str, Memo
     scalars = [p for p in function.parameters if not p.type.pointer and not p.type.extents]
     for parameter in scalars:
         if parameter.type.element is not DType.I1 and execution.is_followed(parameter):
-            symbol = parameter.name
-            execution.symbols[symbol] = (execution.key(parameter), parameter.type.element)
-            execution.follow(parameter, Tracked(Poly.of(symbol), parameter.type.element))
+            execution.follow(parameter, variables.parameter(execution, parameter))
             found[parameter.name] = None
         else:
             found[parameter.name] = execution.scalar(parameter)

@@ -147,6 +147,25 @@ def _fork(
         assert not isinstance(kept, PointerValue | Nothing)
         condition = as_condition(kept)
         execution.flush()
+    return _join(execution, condition, then, otherwise, span, tail)
+
+
+def conditionally(
+    execution: Execution, condition: Condition, body: tuple[Statement, ...], span: Span
+) -> None:
+    """`if (condition) body`, the condition known already."""
+    _join(execution, condition, body, (), span, tail=False)
+
+
+def _join(
+    execution: Execution,
+    condition: Condition,
+    then: tuple[Statement, ...],
+    otherwise: tuple[Statement, ...],
+    span: Span,
+    tail: bool,
+) -> Value:
+    """Both branches of a condition, merged."""
     if isinstance(condition, Known):
         chosen = then if condition.value else otherwise
         if tail:
@@ -166,7 +185,7 @@ def _fork(
     value_needed = not isinstance(first[1], Nothing) and not isinstance(second[1], Nothing)
     if value_needed and has_output and has_data(condition):
         # The condition is looked at again when the value is chosen, after the branches ran.
-        condition = execution.kept_condition(condition, test.span)
+        condition = execution.kept_condition(condition, span)
     execution.values = _merged(execution, condition, before, after, execution.values, span)
     if has_output:
         execution.emit(Branch(condition, tuple(first[0]), tuple(second[0]), locals_, span), span)

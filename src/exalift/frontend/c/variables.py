@@ -90,11 +90,15 @@ def _first_use(execution: Execution, declaration: Declaration, span: Span) -> No
 
 def parameter(execution: Execution, declaration: Declaration) -> Tracked:
     """An integer that the caller gives, as a symbol of its name."""
+    key, dtype = execution.key(declaration), declaration.type.element
+    for name, (known, _) in execution.symbols.items():
+        if known == key:
+            return Tracked(Poly.of(name), dtype)
     name = declaration.name
     while name in execution.symbols:
         name += "_"
-    execution.symbols[name] = (execution.key(declaration), declaration.type.element)
-    return Tracked(Poly.of(name), declaration.type.element)
+    execution.symbols[name] = (key, dtype)
+    return Tracked(Poly.of(name), dtype)
 
 
 def declare(execution: Execution, declaration: Declaration) -> None:
@@ -177,6 +181,12 @@ def _unwrapped(poly: Poly, dtype: DType) -> Poly:
 
 def set_pointer(execution: Execution, declaration: Declaration, value: Value, span: Span) -> None:
     execution.check_unconditional(span)
+    if declaration.storage is Storage.GLOBAL:
+        raise refusal(
+            span,
+            f"the pointer `{declaration.name}` at file scope is changed",
+            "copy it into a local pointer, and move that",
+        )
     if not isinstance(value, PointerValue):
         raise refusal(span, f"`{declaration.name}` is set to something that is not followed")
     if value.memory.dtype is not declaration.type.element:
