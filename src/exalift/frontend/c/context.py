@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
+from random import Random
 
 from exalift.affine import Affine, Constraint, Guard
 
@@ -11,6 +13,7 @@ from .inequalities import contradictory, implies, projected, upper_bounds
 from .symbolic import Atom, Floor, Poly, floor
 
 MAX_CASES = 16
+_STEPS = (0, 1, 2, 3, 5, 9, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,33 @@ def _affine_atom(atom: Atom) -> Affine | None:
     return None
 
 
+def value_at(poly: Poly, values: Mapping[str, int]) -> int:
+    """A polynomial of symbols and floors at given numbers."""
+    total = 0
+    for monomial, coefficient in poly.terms:
+        for atom in monomial:
+            match atom:
+                case str():
+                    coefficient *= values[atom]
+                case Floor(numerator, denominator):
+                    coefficient *= value_at(numerator, values) // denominator
+                case _:
+                    raise AssertionError("conditions on sizes have no other atoms")
+        total += coefficient
+    return total
+
+
+def samples(minimum: Mapping[str, int]) -> list[dict[str, int]]:
+    """Sizes to judge conditions by: small, middling and large ones, in all orders."""
+    names = sorted(minimum)
+    if len(names) <= 3:
+        grid = product(_STEPS, repeat=len(names))
+    else:
+        chosen = Random(0)
+        grid = (tuple(chosen.choice(_STEPS) for _ in names) for _ in range(400))
+    return [{n: minimum[n] + step for n, step in zip(names, steps, strict=True)} for steps in grid]
+
+
 @dataclass
 class Ledger:
     """The sizes: at least their `minimum`, and what had to be asked of them so far."""
@@ -98,6 +128,11 @@ class Ledger:
         if tuple(self.asked) != asked:
             self.asked[:] = asked
             self.proved.clear()
+
+    def admitted(self, *more: Poly) -> int:
+        """How many of a fixed sample of sizes satisfy what was asked, and `more`: the fewer, the harsher."""
+        asked = (*self.asked, *more)
+        return sum(all(value_at(fact, sizes) >= 0 for fact in asked) for sizes in samples(self.minimum))
 
     def implies(self, context: Context, goal: Poly) -> bool:
         """Whether `goal >= 0` holds at the place."""
@@ -157,12 +192,22 @@ class Ledger:
         rows = _irredundant([row for row in violated if not implies(reached, row)], reached)
         wanted = goal.symbols & self.names
         candidates = [-row - 1 for row in rows]
-        candidates.sort(key=lambda row: (-len(row.symbols & wanted), len(row.terms), str(row)))
-        for candidate in candidates:
-            if affine_of(candidate) is not None and not contradictory((*base, candidate)):
-                self.asked.append(candidate)
-                return True
-        return False
+        possible = [c for c in candidates if affine_of(c) is not None and not contradictory((*base, c))]
+        if not possible:
+            return False
+        # Any of them is enough: the one that leaves the most sizes.
+        self.asked.append(
+            min(
+                possible,
+                key=lambda row: (
+                    -self.admitted(row),
+                    -len(row.symbols & wanted),
+                    len(row.terms),
+                    str(row),
+                ),
+            )
+        )
+        return True
 
     def demand(self, goal: Poly) -> bool:
         """Make a condition on sizes hold; False where it cannot."""

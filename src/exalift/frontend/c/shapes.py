@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from exalift.affine import Affine
 
 from .context import Ledger, affine_of
-from .delinearize import Chain, chains, coefficients, decompose, fixed_chains, floored, make_chain
+from .delinearize import Chain, decompose, floored, make_chain
 from .draft import Memory
 from .inequalities import implies
 from .normalize import Site
 from .simplify import show
+from .strides import chains, coefficients, fixed_chains
 from .symbolic import Poly
 from .syntax import refusal
 
@@ -81,11 +82,13 @@ class Shapes:
                     return chain, rows
             if total is None or affine_of(total) is not None:
                 return None, []
-        for ask in (False, True):
-            for chain in symbolic:
-                rows = self._try(chain, sites, ask)
-                if rows is not None:
-                    return chain, rows
+        for chain in symbolic:
+            rows = self._try(chain, sites, ask=False)
+            if rows is not None:
+                return chain, rows
+        best = self._mildest(symbolic, sites)
+        if best is not None:
+            return best
         worst = next((s for s in sites if affine_of(s.access.indices[0]) is None), sites[0])
         flat = show(worst.access.indices[0])
         raise refusal(
@@ -93,6 +96,21 @@ class Shapes:
             f"the flat subscript `{flat}` of `{memory.name}` cannot be taken apart into rows and columns",
             "declare the array with its dimensions, such as `double a[n][m]`",
         )
+
+    def _mildest(self, candidates: list[Chain], sites: list[Site]) -> tuple[Chain, list[tuple[Poly, ...]]] | None:
+        """The chain that needs conditions which leave the most sizes, the first of equals; they are asked."""
+        saved = self.ledger.checkpoint()
+        found: list[tuple[int, tuple[Poly, ...], Chain, list[tuple[Poly, ...]]]] = []
+        for chain in candidates:
+            rows = self._try(chain, sites, ask=True)
+            if rows is not None:
+                found.append((self.ledger.admitted(), self.ledger.checkpoint(), chain, rows))
+                self.ledger.restore(saved)
+        if not found:
+            return None
+        _, asked, chain, rows = max(found, key=lambda each: each[0])
+        self.ledger.restore(asked)
+        return chain, rows
 
     def _try(self, chain: Chain, sites: list[Site], ask: bool) -> list[tuple[Poly, ...]] | None:
         saved = self.ledger.checkpoint()
@@ -186,6 +204,8 @@ class Shapes:
             if all(any(implies(base, candidate - bound) for bound in bounds) for bounds in requirements)
         ]
         if not valid:
+            valid = self._raised(candidates, requirements)
+        if not valid:
             texts = ", ".join(sorted({show(bounds[0]) for bounds in requirements}))
             raise refusal(
                 memory.span,
@@ -196,6 +216,32 @@ class Shapes:
             if all(implies(base, other - candidate) for other in valid):
                 return candidate
         return min(valid, key=lambda poly: (len(poly.terms), str(poly)))
+
+    def _raised(self, candidates: list[Poly], requirements: list[tuple[Poly, ...]]) -> list[Poly]:
+        """An extent that is the largest once sizes have some least values, which are then asked: `n`
+        covers `x[1]` and `x[i]`, i < n, for n >= 2."""
+        saved = self.ledger.checkpoint()
+        best: tuple[int, tuple[Poly, ...], Poly] | None = None
+        for candidate in candidates:
+            if all(self._covers(candidate, bounds) for bounds in requirements):
+                admitted = self.ledger.admitted()
+                if best is None or admitted > best[0]:
+                    best = admitted, self.ledger.checkpoint(), candidate
+            self.ledger.restore(saved)
+        if best is None:
+            return []
+        self.ledger.restore(best[1])
+        return [best[2]]
+
+    def _covers(self, candidate: Poly, bounds: tuple[Poly, ...]) -> bool:
+        """Whether one of the bounds is not above the candidate, asking for least values of sizes."""
+        if any(implies(self.ledger.facts, candidate - bound) for bound in bounds):
+            return True
+        for bound in bounds:
+            goal = candidate - bound
+            if goal.is_plain and all(c > 0 for m, c in goal.terms if m) and self.ledger.demand(goal):
+                return True
+        return False
 
     def _bounded(self, memory: Memory, outer: Poly | None, rows: list[tuple[tuple[Poly, ...], Site]]) -> Poly:
         """The outermost extent, found if it is not given; every access proved to be inside, or refused."""

@@ -125,6 +125,9 @@ class Simplifier:
                 return floor(above, divisor)
             if self.ledger.implies(context, -above):
                 return -floor(-above, divisor)
+            if affine_of(above) is not None:
+                # C rounds towards zero: two cases.
+                raise SplitError(compare("ge", above, Poly(), DType.I64))
             raise NotAffineError(
                 f"`{show(above)}` divided by {divisor} might be negative, and C rounds towards zero"
             )

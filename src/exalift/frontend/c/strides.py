@@ -1,0 +1,201 @@
+"""Strides that the rows of a flat array may have, read from its subscripts.
+
+`a[i*lda + j]` has the strides `lda` and 1: what multiplies its counters. Candidates come from those
+coefficients, from their parts by degree (`i*(n*m + m + 1)` walks a diagonal of rows of `m`) and from their
+factors (rows of `n` inside of planes of `n*n`). Which of them fits is `delinearize`'s to prove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, islice, product
+from math import gcd
+
+from .context import affine_of
+from .delinearize import Chain, divided, make_chain
+from .simplify import divide
+from .symbolic import Atom, Monomial, Poly
+
+MAX_CHAINS = 96
+_MAX_INSERTED = 4
+
+
+def coefficients(offset: Poly, sizes: frozenset[str]) -> dict[Monomial, Poly]:
+    """The coefficient, in sizes, of every counter (or product of counters); () for what has none."""
+    parts: dict[Monomial, list[tuple[Monomial, int]]] = {}
+    for monomial, coefficient in offset.terms:
+        counters = tuple(atom for atom in monomial if not _is_size(atom, sizes))
+        rest = tuple(atom for atom in monomial if _is_size(atom, sizes))
+        parts.setdefault(counters, []).append((rest, coefficient))
+    return {counters: Poly.collect(terms) for counters, terms in parts.items()}
+
+
+def _is_size(atom: Atom, sizes: frozenset[str]) -> bool:
+    return isinstance(atom, str) and atom in sizes
+
+
+def chains(offsets: Sequence[Poly], sizes: frozenset[str]) -> Iterator[Chain]:
+    """Candidate chains, the likelier first, each once. They have symbolic strides; `fixed_chains` has
+    the others."""
+    strides: dict[Poly, None] = {}
+    numbers: set[int] = set()
+    for offset in offsets:
+        for counters, stride in coefficients(offset, sizes).items():
+            number = stride.constant
+            if counters and number is not None:
+                numbers.add(abs(number))
+            elif counters:
+                strides[_positive(stride)] = None
+    moving = _by_degree(strides)
+    fixed = _by_degree(_fixed_places(offsets))
+    seen: set[Chain] = set()
+    for levels in (moving, fixed):
+        for chain in islice(_chosen(levels, sorted((n for n in numbers if n > 1), reverse=True)), MAX_CHAINS):
+            if chain not in seen:
+                seen.add(chain)
+                yield chain
+
+
+def _by_degree(strides: Iterable[Poly]) -> list[list[Poly]]:
+    """The strides and their parts, the highest degree first."""
+    found: dict[int, list[Poly]] = {}
+    parts: list[Poly] = []
+    for stride in strides:
+        lead = stride.terms[-1][0]
+        # A counter that goes in steps multiplies the stride; without its factor it is tried first.
+        for option in (Poly(((lead, 1),)), _primitive(stride), stride):
+            _include(found, option)
+        for degree in range(len(lead), 0, -1):
+            part = Poly(tuple((m, c) for m, c in stride.terms if len(m) == degree))
+            if part.terms:
+                parts += [_primitive(_positive(part)), _positive(part)]
+    for part in parts:
+        _include(found, part)
+    return [found[degree] for degree in sorted(found, reverse=True)]
+
+
+def _include(levels: dict[int, list[Poly]], stride: Poly) -> None:
+    options = levels.setdefault(len(stride.terms[-1][0]), [])
+    if stride not in options:
+        options.append(stride)
+
+
+def _primitive(stride: Poly) -> Poly:
+    content = gcd(*(coefficient for _, coefficient in stride.terms))
+    return stride.divided_exactly(content) or stride
+
+
+def _positive(stride: Poly) -> Poly:
+    return stride if stride.terms[-1][1] > 0 else -stride
+
+
+def _fixed_places(offsets: Sequence[Poly]) -> dict[Poly, None]:
+    """Strides of subscripts that no counter moves, such as `(n - 1) * m + 2`: what multiplies a size, what
+    divides the place of a row's first or last elements, and the sizes themselves."""
+    strides: dict[Poly, None] = {}
+    curved = [offset for offset in offsets if any(len(m) > 1 for m, _ in offset.terms)]
+    for offset in curved:
+        symbols = sorted({a for m, _ in offset.terms if len(m) > 1 for a in m if isinstance(a, str)})
+        for symbol in symbols:
+            parts = offset.split(symbol)
+            if parts is not None and set(parts) <= {0, 1}:
+                strides[_positive(parts[1])] = None
+    for offset in curved:
+        for column in range(-3, 4):
+            rows = _divisors(offset - column)
+            if any(len(m) > 2 for m, _ in offset.terms):
+                strides |= dict.fromkeys(one * other for one, other in combinations(rows, 2))
+            strides |= dict.fromkeys(rows)
+    for offset in curved:
+        for monomial, _ in reversed(offset.terms):
+            if len(monomial) > 1:
+                for symbol in dict.fromkeys(a for a in monomial if isinstance(a, str)):
+                    strides[Poly.of(symbol)] = None
+    return strides
+
+
+def _divisors(poly: Poly) -> list[Poly]:
+    """Affine polynomials, of one symbol or a sum of two, that divide a polynomial."""
+    symbols = sorted({a for m, _ in poly.terms for a in m if isinstance(a, str)})
+    if len(symbols) > 4:
+        return []
+    heads = [Poly.of(s) * factor for s in symbols for factor in (1, 2, 3)]
+    heads += [Poly.of(s) + Poly.of(t) for s, t in combinations(symbols, 2)]
+    found: list[Poly] = []
+    for head in heads:
+        for shift in (0, 1, -1, 2, -2):
+            pair = divide(poly, head + shift)
+            if pair is not None and not pair[1].terms and pair[0].constant is None:
+                found.append(head + shift)
+    return found
+
+
+def _chosen(levels: Sequence[Sequence[Poly]], numbers: Sequence[int]) -> Iterator[Chain]:
+    """Chains with one stride of each degree, of the highest first; then without some degrees."""
+    if not levels:
+        return
+    for choice in product(*levels):
+        yield from _refined(choice, numbers)
+    for count in range(len(levels) - 1, 0, -1):
+        for some in combinations(levels, count):
+            for choice in product(*some):
+                yield from _refined(choice, numbers)
+
+
+def _refined(strides: tuple[Poly, ...], numbers: Sequence[int]) -> Iterator[Chain]:
+    """The chain with constant strides below the symbolic ones, then without."""
+    for filled in _filled(strides):
+        for count in range(min(len(numbers), 3), -1, -1):
+            for chosen in combinations(numbers, count):
+                chain = make_chain((*filled, *(Poly.of(number) for number in chosen)))
+                if chain is not None:
+                    yield chain
+
+
+def _filled(strides: tuple[Poly, ...]) -> Iterator[tuple[Poly, ...]]:
+    """With one more stride between two whose quotient is a product: `n*n`, 1 becomes `n*n`, `n`, 1."""
+    lower = (*strides[1:], Poly.of(1))
+    for position, (outer, inner) in enumerate(zip(strides, lower, strict=True)):
+        pair = divided(outer, inner)
+        if pair is None or pair[1].terms:
+            # No multiple: a chain that `make_chain` refuses as well.
+            return
+        if affine_of(pair[0]) is None:
+            rows = _divisors(pair[0])[:_MAX_INSERTED]
+            for row in rows:
+                yield from _filled((*strides[: position + 1], row * inner, *strides[position + 1 :]))
+            return
+    yield strides
+
+
+def fixed_chains(offsets: Sequence[Poly], sizes: frozenset[str]) -> Iterator[Chain]:
+    """Chains of constant strides that part what varies inside a row from what moves between rows."""
+    numbers: set[int] = set()
+    for offset in offsets:
+        for counters, stride in coefficients(offset, sizes).items():
+            number = stride.constant
+            if counters and number is not None and abs(number) > 1:
+                numbers.add(abs(number))
+    ordered = sorted(numbers, reverse=True)[:5]
+    for count in range(len(ordered), 0, -1):
+        for chosen in combinations(ordered, count):
+            chain = make_chain(tuple(Poly.of(number) for number in chosen))
+            if chain is not None and _varies(offsets, chain, sizes):
+                yield chain
+
+
+def _varies(offsets: Sequence[Poly], chain: Chain, sizes: frozenset[str]) -> bool:
+    """Whether something moves along every dimension of the chain."""
+    moving: set[int] = set()
+    for offset in offsets:
+        rest = offset
+        for level, stride in enumerate(chain.strides):
+            pair = divided(rest, stride)
+            if pair is None:
+                return False
+            if any(coefficients(pair[0], sizes).keys() - {()}):
+                moving.add(level)
+            rest = pair[1]
+        if any(coefficients(rest, sizes).keys() - {()}):
+            moving.add(len(chain.strides))
+    return len(moving) == len(chain.strides) + 1
