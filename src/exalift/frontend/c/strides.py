@@ -8,7 +8,7 @@ factors (rows of `n` inside of planes of `n*n`). Which of them fits is `delinear
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, islice, product
+from itertools import combinations, combinations_with_replacement, islice, product
 from math import gcd
 
 from .context import affine_of
@@ -46,38 +46,46 @@ def chains(offsets: Sequence[Poly], sizes: frozenset[str]) -> Iterator[Chain]:
                 numbers.add(abs(number))
             elif counters:
                 strides[_positive(stride)] = None
-    moving = _by_degree(strides)
-    fixed = _by_degree(_fixed_places(offsets))
-    seen: set[Chain] = set()
-    for levels in (moving, fixed):
-        for chain in islice(_chosen(levels, sorted((n for n in numbers if n > 1), reverse=True)), MAX_CHAINS):
-            if chain not in seen:
-                seen.add(chain)
-                yield chain
+    bases = [coefficients(offset, sizes).get((), Poly()) for offset in offsets]
+    parts = _parts(strides)
+    levels = _by_degree([*strides, *parts, *_differences(strides, parts), *_fixed_places(bases)])
+    inner = sorted((number for number in numbers if number > 1), reverse=True)
+    yield from islice(dict.fromkeys(islice(_chosen(levels, inner), 4 * MAX_CHAINS)), MAX_CHAINS)
 
 
 def _by_degree(strides: Iterable[Poly]) -> list[list[Poly]]:
-    """The strides and their parts, the highest degree first."""
+    """The strides by degree, the highest first. A counter that goes in steps multiplies its stride; without
+    the factor it is tried first."""
     found: dict[int, list[Poly]] = {}
-    parts: list[Poly] = []
     for stride in strides:
         lead = stride.terms[-1][0]
-        # A counter that goes in steps multiplies the stride; without its factor it is tried first.
+        options = found.setdefault(len(lead), [])
         for option in (Poly(((lead, 1),)), _primitive(stride), stride):
-            _include(found, option)
-        for degree in range(len(lead), 0, -1):
-            part = Poly(tuple((m, c) for m, c in stride.terms if len(m) == degree))
-            if part.terms:
-                parts += [_primitive(_positive(part)), _positive(part)]
-    for part in parts:
-        _include(found, part)
+            if lead and option not in options:
+                options.append(option)
     return [found[degree] for degree in sorted(found, reverse=True)]
 
 
-def _include(levels: dict[int, list[Poly]], stride: Poly) -> None:
-    options = levels.setdefault(len(stride.terms[-1][0]), [])
-    if stride not in options:
-        options.append(stride)
+def _parts(strides: Iterable[Poly]) -> list[Poly]:
+    """What of every stride has some degree, and what has at least that."""
+    found: list[Poly] = []
+    for stride in strides:
+        for degree in range(len(stride.terms[-1][0]), 0, -1):
+            for terms in (
+                tuple((m, c) for m, c in stride.terms if len(m) >= degree),
+                tuple((m, c) for m, c in stride.terms if len(m) == degree),
+            ):
+                if terms:
+                    found.append(_positive(Poly(terms)))
+    return found
+
+
+def _differences(strides: Iterable[Poly], parts: Iterable[Poly]) -> list[Poly]:
+    """What is left of the stride of a diagonal without the strides of the dimensions below; on one that
+    runs the other way there they are added."""
+    lower = dict.fromkeys((*strides, *parts, Poly.of(1)))
+    found = [one + other * sign for sign in (-1, 1) for one in strides for other in lower if one != other]
+    return [_positive(each) for each in found if each.constant is None]
 
 
 def _primitive(stride: Poly) -> Poly:
@@ -90,8 +98,8 @@ def _positive(stride: Poly) -> Poly:
 
 
 def _fixed_places(offsets: Sequence[Poly]) -> dict[Poly, None]:
-    """Strides of subscripts that no counter moves, such as `(n - 1) * m + 2`: what multiplies a size, what
-    divides the place of a row's first or last elements, and the sizes themselves."""
+    """Strides of what no counter moves, such as `(n - 1) * m + 2`: what multiplies a size, what divides the
+    place of a row's first or last elements, and the sizes themselves."""
     strides: dict[Poly, None] = {}
     curved = [offset for offset in offsets if any(len(m) > 1 for m, _ in offset.terms)]
     for offset in curved:
@@ -104,7 +112,7 @@ def _fixed_places(offsets: Sequence[Poly]) -> dict[Poly, None]:
         for column in range(-3, 4):
             rows = _divisors(offset - column)
             if any(len(m) > 2 for m, _ in offset.terms):
-                strides |= dict.fromkeys(one * other for one, other in combinations(rows, 2))
+                strides |= dict.fromkeys(one * other for one, other in combinations_with_replacement(rows, 2))
             strides |= dict.fromkeys(rows)
     for offset in curved:
         for monomial, _ in reversed(offset.terms):
@@ -119,7 +127,8 @@ def _divisors(poly: Poly) -> list[Poly]:
     symbols = sorted({a for m, _ in poly.terms for a in m if isinstance(a, str)})
     if len(symbols) > 4:
         return []
-    heads = [Poly.of(s) * factor for s in symbols for factor in (1, 2, 3)]
+    factors = sorted({1, 2, 3, *(abs(c) for m, c in poly.terms if len(m) > 1)})[:8]
+    heads = [Poly.of(s) * factor for s in symbols for factor in factors]
     heads += [Poly.of(s) + Poly.of(t) for s, t in combinations(symbols, 2)]
     found: list[Poly] = []
     for head in heads:
