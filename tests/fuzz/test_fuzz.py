@@ -54,6 +54,7 @@ def failure(seed: int, report: Report, stages: tuple[str, ...], seconds: float =
 def test_random_programs_and_their_regions_compute_what_gcc_computes(start: int) -> None:
     counts = run(range(start, start + _CHUNK), ("interpret", "regions"))
     assert counts["passed"] >= _CHUNK // 2, f"too few programs were accepted: {dict(counts)}"
+    assert counts["refused"] <= 1, f"too many programs were refused: {dict(counts)}"
 
 
 def test_lifted_random_programs_compute_what_gcc_computes() -> None:

@@ -1,6 +1,7 @@
 """Lift a function, run it, and compare it with the natively compiled source on the same random inputs.
 
-Exits with 1 where they differ by more than rounding explains.
+Without -f every function of the file that can be lifted is compared; those that cannot are named.
+Exits with 1 where results differ by more than rounding explains.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from exalift.pipeline import Check, Lifted, check, lift
+from exalift.base import RefusedError
+from exalift.pipeline import Check, Lifted, Options, check, lift_all, lift_program, read_source
 
 from .console import Columns, message_console, output_console, say
 from .options import add_search_options, add_source_options, seed, sizes_of
 from .progress import search_progress
-from .refusals import render_diagnostics
+from .refusals import render_diagnostics, tell_missing
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,25 +27,38 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    source = read_source(
+        arguments.file, include_directories=arguments.include_directories, defines=arguments.defines
+    )
     with search_progress(Path(arguments.file).name, arguments.quiet) as progress:
-        lifted = lift(
-            Path(arguments.file),
-            arguments.function,
+        options = Options(
             arguments.target,
             sizes_of(arguments.size),
-            include_directories=arguments.include_directories,
-            defines=arguments.defines,
-            budget_s=arguments.budget,
-            level=arguments.proof,
+            arguments.budget,
+            arguments.proof,
             progress=progress,
         )
+        if arguments.function is None:
+            lifted, missing = lift_all(source, options)
+        else:
+            lifted, missing = (lift_program(source, source.parse(arguments.function), options),), ()
+    if not lifted:
+        raise RefusedError(missing)
+    agrees = True
+    for one in lifted:
+        agrees &= _check(one, arguments)
+    tell_missing(message_console(arguments.quiet), missing)
+    return 0 if agrees else 1
+
+
+def _check(lifted: Lifted, arguments: argparse.Namespace) -> bool:
     found = check(lifted, seed=arguments.seed, compiler=arguments.compiler, timed=True)
     messages = message_console(arguments.quiet)
     if lifted.notes:
         say(messages, render_diagnostics(lifted.notes))
     if not (arguments.quiet and found.agrees):
         say(output_console(), _table(lifted, found, arguments.compiler))
-    return 0 if found.agrees else 1
+    return found.agrees
 
 
 def _table(lifted: Lifted, found: Check, compiler: str) -> str:

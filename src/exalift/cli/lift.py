@@ -10,7 +10,6 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from exalift.base import Diagnostic, RefusedError, write_atomically
@@ -30,7 +29,7 @@ from exalift.proof import certificate_path, certify, write_certificates
 from .console import message_console, say
 from .options import add_search_options, add_source_options, sizes_of
 from .progress import search_progress
-from .refusals import render_diagnostics
+from .refusals import render_diagnostics, tell_missing
 from .summary import summarise
 
 
@@ -104,8 +103,7 @@ def _tell(lifted: Sequence[Lifted], diagnostics: Sequence[Diagnostic], arguments
             say(console, render_diagnostics(one.notes))
     if diagnostics and not lifted:
         print(render_diagnostics(diagnostics), file=sys.stderr)
-    elif diagnostics:
-        say(console, "functions that are not lifted:")
-        say(console, render_diagnostics([replace(d, severity="warning") for d in diagnostics]))
+    else:
+        tell_missing(console, diagnostics)
     if lifted and arguments.output is not None:
         say(console, f"wrote {arguments.output} and {certificate_path(arguments.output)}")

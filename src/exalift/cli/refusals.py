@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from rich.console import Console
+
 from exalift.base import Diagnostic, RefusedError
+
+from .console import say
 
 
 def render_diagnostics(diagnostics: Iterable[Diagnostic]) -> str:
@@ -22,6 +27,13 @@ def render_diagnostics(diagnostics: Iterable[Diagnostic]) -> str:
 
 def render_refusal(refusal: RefusedError) -> str:
     return render_diagnostics(refusal.diagnostics)
+
+
+def tell_missing(console: Console, diagnostics: Sequence[Diagnostic]) -> None:
+    """Why some functions of a file are not lifted, where others are: warnings."""
+    if diagnostics:
+        say(console, "functions that are not lifted:")
+        say(console, render_diagnostics([replace(d, severity="warning") for d in diagnostics]))
 
 
 def _text(file: str) -> str:

@@ -315,6 +315,8 @@ def lift_all(source: Source, options: Options) -> tuple[tuple[Lifted, ...], tupl
     otherwise as `lift` does; RefusedError where the source as a whole is refused.
     """
     parsed = source.parse_all()
+    if not parsed.programs and not parsed.diagnostics:
+        raise UsageError(f"{source.filename} defines no function")
     if len(parsed.programs) == 1:
         return (lift_program(source, parsed.programs[0], options),), parsed.diagnostics
     known = {size.name for program in parsed.programs for size in program.sizes if size.is_parameter}

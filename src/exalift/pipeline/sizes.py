@@ -211,10 +211,10 @@ def check_given(program: Program, given: Mapping[str, int]) -> None:
         size = parameters.get(name)
         if size is None:
             offer = ", ".join(parameters) or "none"
-            raise UsageError(
-                f"{program.name} has no size parameter {name!r} (its size parameters: {offer}); "
-                f"if {name} is a macro, set it with -D {name}={value}"
-            )
+            what = f"{program.name} has no size parameter {name!r} (its size parameters: {offer})"
+            if name in program.parameters:
+                raise UsageError(f"{what}; {name} is data, an argument of the lifted function")
+            raise UsageError(f"{what}; if {name} is a macro, set it with -D {name}={value}")
         if value < size.minimum:
             raise UsageError(
                 f"size {name} = {value} is too small: {program.name} needs at least {size.minimum}"

@@ -154,7 +154,7 @@ def test_literals_are_exact() -> None:
 def test_every_function_that_can_be_taken() -> None:
     text = """
         #include <stdio.h>
-        static double sq(double x) { return x * x; }
+        double sq(double x) { return x * x; }
         void twice(int n, double *x) { for (int i = 0; i < n; i++) x[i] *= 2; }
         int main(void) { printf("hello"); return 0; }
         """
@@ -163,6 +163,22 @@ def test_every_function_that_can_be_taken() -> None:
     assert len(programs) == 2
     (diagnostic,) = diagnostics
     assert "printf" in diagnostic.message and diagnostic.span.line == 5
+
+
+def test_static_helpers_are_no_functions_of_their_own() -> None:
+    text = """
+        #include <stdio.h>
+        static double sq(double x) { return x * x; }
+        static double pick(double *p, int i) { return sq(p[i]); }
+        void f(int n, double *x) { for (int i = 0; i < n; i++) x[i] = pick(x, i); }
+        static void only_main(int n, double *x) { for (int i = 0; i < n; i++) x[i] *= 2; }
+        static void nobody(int n, double *x) { for (int i = 0; i < n; i++) x[i] += 2; }
+        int main(void) { double x[2]; only_main(2, x); printf("%f", x[0]); return 0; }
+        """
+    programs, diagnostics = parse_c_all(text, "t.c")
+    assert [program.name for program in programs] == ["f", "only_main", "nobody"]
+    assert [d.span.line for d in diagnostics] == [8]
+    assert [program.name for program in parse_c(text, "t.c", function="sq")] == ["sq"]
 
 
 def test_assumptions_name_what_is_relied_on() -> None:

@@ -174,40 +174,43 @@ class Ledger:
 
     def _ask_case(self, case: tuple[Poly, ...], goal: Poly) -> bool:
         base = self.facts
-        try:
-            facts = (*base, *case)
-            try:
-                violated = projected((*facts, -goal - 1), self.names)
-            except OverflowError:
-                facts = _near(facts, goal, self.names)
-                violated = projected((*facts, -goal - 1), self.names)
-            domain = projected(facts, self.names)
-        except OverflowError:
-            return False
-        if violated is None:
-            return True
-        # What already follows from the place being reached is not what violates the goal; denying it
-        # would only empty the loops around.
-        reached = (*base, *(domain or ()))
-        rows = _irredundant([row for row in violated if not implies(reached, row)], reached)
         wanted = goal.symbols & self.names
-        candidates = [-row - 1 for row in rows]
+        candidates: dict[Poly, None] = {}
+        for floors in (False, True):
+            try:
+                rows = self._violations(case, goal, floors)
+            except OverflowError:
+                continue
+            if rows is None:
+                return True
+            candidates |= dict.fromkeys(-row - 1 for row in rows)
         possible = [c for c in candidates if affine_of(c) is not None and not contradictory((*base, c))]
         if not possible:
             return False
         # Any of them is enough: the one that leaves the most sizes.
-        self.asked.append(
-            min(
-                possible,
-                key=lambda row: (
-                    -self.admitted(row),
-                    -len(row.symbols & wanted),
-                    len(row.terms),
-                    str(row),
-                ),
-            )
-        )
+        order = {c: (-self.admitted(c), -len(c.symbols & wanted), len(c.terms), str(c)) for c in possible}
+        self.asked.append(min(possible, key=lambda c: order[c]))
         return True
+
+    def _violations(self, case: tuple[Poly, ...], goal: Poly, floors: bool) -> list[Poly] | None:
+        """Conditions on sizes that all hold where the goal is violated somewhere; None where it never is.
+
+        With `floors`, divisions of sizes may occur in them. Raises OverflowError.
+        """
+        base = self.facts
+        facts = (*base, *case)
+        try:
+            violated = projected((*facts, -goal - 1), self.names, floors)
+        except OverflowError:
+            facts = _near(facts, goal, self.names)
+            violated = projected((*facts, -goal - 1), self.names, floors)
+        domain = projected(facts, self.names, floors)
+        if violated is None:
+            return None
+        # What already follows from the place being reached is not what violates the goal; denying it
+        # would only empty the loops around.
+        reached = (*base, *(domain or ()))
+        return _irredundant([row for row in violated if not implies(reached, row)], reached)
 
     def demand(self, goal: Poly) -> bool:
         """Make a condition on sizes hold; False where it cannot."""

@@ -45,17 +45,18 @@ def contradictory(facts: Sequence[Poly]) -> bool:
     return rows is None
 
 
-def projected(facts: Sequence[Poly], keep: frozenset[str]) -> tuple[Poly, ...] | None:
+def projected(facts: Sequence[Poly], keep: frozenset[str], floors: bool = False) -> tuple[Poly, ...] | None:
     """What the facts say of the symbols in `keep` alone.
 
-    None when that is a contradiction. Facts about products of kept symbols are kept as well.
+    None when that is a contradiction. Facts about products of kept symbols are kept as well, and with
+    `floors` those about their quotients.
     Raises OverflowError for a system that grows too large.
     """
     rows = _prepare(facts)
     if rows is None:
         return None
     while True:
-        others = {m for _, terms in rows for m, _ in terms if not _within(m, keep)}
+        others = {m for _, terms in rows for m, _ in terms if not _within(m, keep, floors)}
         if not others:
             return tuple(_poly(row) for row in rows)
         rows = _reduced(rows, others)
@@ -84,8 +85,15 @@ def upper_bounds(facts: Sequence[Poly], value: Poly, keep: frozenset[str]) -> tu
     return tuple(found)
 
 
-def _within(monomial: Monomial, keep: frozenset[str]) -> bool:
-    return all(isinstance(atom, str) and atom in keep for atom in monomial)
+def _within(monomial: Monomial, keep: frozenset[str], floors: bool) -> bool:
+    return all(
+        atom in keep if isinstance(atom, str) else floors and isinstance(atom, Floor) and _plain(atom, keep)
+        for atom in monomial
+    )
+
+
+def _plain(atom: Floor, keep: frozenset[str]) -> bool:
+    return atom.numerator.is_plain and atom.numerator.symbols <= keep
 
 
 def _poly(row: Row) -> Poly:

@@ -12,6 +12,7 @@ from .syntax import (
     Call,
     Function,
     Name,
+    Refusal,
     Step,
     Storage,
     all_expressions,
@@ -43,6 +44,17 @@ class Library:
             known = self.reader.function(node)
             self.functions[name] = known
         return known
+
+    def called(self, name: str) -> frozenset[str]:
+        """The functions that a function of the file calls by name, known or not; none for one that cannot
+        be read."""
+        try:
+            function = self.find(name)
+        except Refusal:
+            function = None
+        if function is None:
+            return frozenset()
+        return frozenset(e.function for e in all_expressions(function.body) if isinstance(e, Call))
 
     def facts(self, function: Function) -> FunctionFacts:
         if function.name not in self.known_facts:

@@ -26,6 +26,7 @@ def parse_c(
 ) -> tuple[Program, ...]:
     """The named function, or every function of the file that can be taken, as affine programs.
 
+    Without a name, `static` helpers are left out where they are inlined into all that call them.
     `include_directories` and `defines` ("NAME" or "NAME=VALUE") are as for a compiler; headers that the text
     includes are found beside `filename`.
 
@@ -41,7 +42,7 @@ def parse_c(
             names = ", ".join(node.spelling for node in nodes) or "none"
             raise UsageError(f"{filename} does not define the function {function!r}; it defines: {names}")
         nodes = chosen[:1]
-    programs, diagnostics = _take_all(unit, nodes)
+    programs, diagnostics = _take_all(unit, nodes, helpers=function is not None)
     if not programs or (function is not None and diagnostics):
         raise RefusedError(diagnostics or (_nothing(filename),))
     return programs
@@ -56,10 +57,11 @@ def parse_c_all(
 ) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
     """Every function that can be taken, and the reasons for those that cannot, such as `main`.
 
+    `static` helpers are left out where they are inlined into all that call them.
     Raises RefusedError for text that clang rejects.
     """
     unit = _unit(text, filename, include_directories, defines)
-    return _take_all(unit, list(unit.functions()))
+    return _take_all(unit, list(unit.functions()), helpers=False)
 
 
 def _unit(text: str, filename: str, include_directories: Sequence[str], defines: Sequence[str]) -> Unit:
@@ -70,25 +72,52 @@ def _unit(text: str, filename: str, include_directories: Sequence[str], defines:
     return parse(text, filename, include_directories, defines)
 
 
-def _take_all(unit: Unit, nodes: Sequence[Node]) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
+def _take_all(
+    unit: Unit, nodes: Sequence[Node], helpers: bool
+) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
     library = Library(Reader(unit))
-    programs: list[Program] = []
-    diagnostics: list[Diagnostic] = []
+    taken: dict[str, Program] = {}
+    refused: dict[str, Diagnostic] = {}
     for node in nodes:
         try:
             read = library.find(node.spelling)
             assert read is not None
             program = take(library, read)
-        except Refusal as refused:
-            diagnostics.append(refused.diagnostic)
+        except Refusal as refused_here:
+            refused[node.spelling] = refused_here.diagnostic
             continue
         except RecursionError:
             # The tree is bounded, but what is inlined into it may nest further.
-            diagnostics.append(Diagnostic("nested too deeply", node.span, "split the function"))
+            refused[node.spelling] = Diagnostic("nested too deeply", node.span, "split the function")
             continue
         verify_program(program)
-        programs.append(program)
-    return tuple(programs), tuple(diagnostics)
+        taken[node.spelling] = program
+    if not helpers:
+        for name in _inlined(library, nodes, frozenset(taken)):
+            taken.pop(name, None)
+            refused.pop(name, None)
+    return tuple(taken.values()), tuple(refused.values())
+
+
+def _inlined(library: Library, nodes: Sequence[Node], taken: frozenset[str]) -> set[str]:
+    """The static functions that are called, and only by functions that are taken or are such helpers."""
+    callers: dict[str, set[str]] = {}
+    for node in nodes:
+        for name in library.called(node.spelling):
+            callers.setdefault(name, set()).add(node.spelling)
+    found: set[str] = set()
+    static = [node.spelling for node in nodes if node.storage == "STATIC"]
+    grew = True
+    while grew:
+        new = {
+            name
+            for name in static
+            if name not in found and name in callers and callers[name] - {name} <= taken | found
+        }
+        new = {name for name in new if callers[name] - {name}}
+        found |= new
+        grew = bool(new)
+    return found
 
 
 def _nothing(filename: str) -> Diagnostic:

@@ -97,7 +97,9 @@ class Shapes:
             "declare the array with its dimensions, such as `double a[n][m]`",
         )
 
-    def _mildest(self, candidates: list[Chain], sites: list[Site]) -> tuple[Chain, list[tuple[Poly, ...]]] | None:
+    def _mildest(
+        self, candidates: list[Chain], sites: list[Site]
+    ) -> tuple[Chain, list[tuple[Poly, ...]]] | None:
         """The chain that needs conditions which leave the most sizes, the first of equals; they are asked."""
         saved = self.ledger.checkpoint()
         found: list[tuple[int, tuple[Poly, ...], Chain, list[tuple[Poly, ...]]]] = []

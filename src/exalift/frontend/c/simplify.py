@@ -27,6 +27,7 @@ from .symbolic import (
 )
 
 MAX_DISJUNCTS = 24
+_MOST_TURNS = 4
 FITS = "unsigned index arithmetic does not exceed its type"
 
 
@@ -131,17 +132,29 @@ class Simplifier:
             raise NotAffineError(
                 f"`{show(above)}` divided by {divisor} might be negative, and C rounds towards zero"
             )
-        divided = divide(above, below)
-        if divided is not None:
-            for carry in (0, 1, -1):
-                whole, rest = divided[0] + carry, divided[1] - below * carry
-                inside = (rest, below - 1 - rest, whole)
-                if all(self.ledger.implies(context, part) for part in inside):
-                    return whole
-            if all(self.ledger.implies(context, part) for part in (above, below * 2 - 1 - above)):
-                # Such as (i + 1) % n: it wraps around once, or not at all.
-                raise SplitError(compare("lt", above, below, DType.I64))
+        whole = self._whole(above, below, context)
+        if whole is not None:
+            return whole
         raise NotAffineError(f"`{show(above)}` is divided by `{show(below)}`, which is not a constant")
+
+    def _whole(self, above: Poly, below: Poly, context: Context) -> Poly | None:
+        """A quotient by a size, where the place tells it; None where it is not known.
+
+        Raises SplitError where it takes few values, as in `(i + n - 1) % n`.
+        """
+        divided = divide(above, below)
+        if divided is None:
+            return None
+        for carry in (0, 1, -1, 2, -2):
+            whole, rest = divided[0] + carry, divided[1] - below * carry
+            inside = (rest, below - 1 - rest, whole)
+            if all(self.ledger.implies(context, part) for part in inside):
+                return whole
+        if self.ledger.implies(context, above):
+            for turns in range(2, _MOST_TURNS + 1):
+                if self.ledger.implies(context, below * turns - 1 - above):
+                    raise SplitError(compare("lt", above, below * (turns - 1), DType.I64))
+        return None
 
     def _wrapped(self, atom: Wrapped, context: Context, ask: Ask) -> Poly:
         operand = self.plain(atom.operand, context, ask)
@@ -335,9 +348,9 @@ def show(poly: Poly) -> str:
 def divide(poly: Poly, divisor: Poly) -> tuple[Poly, Poly] | None:
     """`poly = quotient * divisor + remainder`, the remainder free of the divisor's leading term.
 
-    None for divisors that are not polynomials of symbols.
+    None for divisors that have atoms other than symbols and floors.
     """
-    if not divisor.terms or not divisor.is_plain:
+    if not divisor.terms or not all(isinstance(atom, Floor) for atom in divisor.atoms):
         return None
     lead, factor = divisor.terms[-1]
     whole: Poly = Poly()

@@ -14,7 +14,7 @@ from math import gcd
 from .context import affine_of
 from .delinearize import Chain, divided, make_chain
 from .simplify import divide
-from .symbolic import Atom, Monomial, Poly
+from .symbolic import Atom, Floor, Monomial, Poly
 
 MAX_CHAINS = 96
 _MAX_INSERTED = 4
@@ -31,7 +31,14 @@ def coefficients(offset: Poly, sizes: frozenset[str]) -> dict[Monomial, Poly]:
 
 
 def _is_size(atom: Atom, sizes: frozenset[str]) -> bool:
-    return isinstance(atom, str) and atom in sizes
+    """Whether an atom is a size, or a quotient of sizes such as `(w + 1) / 2`."""
+    match atom:
+        case str():
+            return atom in sizes
+        case Floor(numerator):
+            return numerator.is_plain and numerator.symbols <= sizes
+        case _:
+            return False
 
 
 def chains(offsets: Sequence[Poly], sizes: frozenset[str]) -> Iterator[Chain]:
@@ -117,19 +124,19 @@ def _fixed_places(offsets: Sequence[Poly]) -> dict[Poly, None]:
     for offset in curved:
         for monomial, _ in reversed(offset.terms):
             if len(monomial) > 1:
-                for symbol in dict.fromkeys(a for a in monomial if isinstance(a, str)):
-                    strides[Poly.of(symbol)] = None
+                strides |= dict.fromkeys(Poly.atom(a) for a in monomial if isinstance(a, str | Floor))
     return strides
 
 
 def _divisors(poly: Poly) -> list[Poly]:
     """Affine polynomials, of one symbol or a sum of two, that divide a polynomial."""
-    symbols = sorted({a for m, _ in poly.terms for a in m if isinstance(a, str)})
+    atoms = {a for m, _ in poly.terms for a in m if isinstance(a, str | Floor)}
+    symbols = [Poly.atom(a) for a in sorted(atoms, key=str)]
     if len(symbols) > 4:
         return []
     factors = sorted({1, 2, 3, *(abs(c) for m, c in poly.terms if len(m) > 1)})[:8]
-    heads = [Poly.of(s) * factor for s in symbols for factor in factors]
-    heads += [Poly.of(s) + Poly.of(t) for s, t in combinations(symbols, 2)]
+    heads = [s * factor for s in symbols for factor in factors]
+    heads += [s + t for s, t in combinations(symbols, 2)]
     found: list[Poly] = []
     for head in heads:
         for shift in (0, 1, -1, 2, -2):
