@@ -116,6 +116,17 @@ def test_nothing_can_be_taken() -> None:
         parse_c("void g(void); void f(void) { g(); }", "t.c")
 
 
+@pytest.mark.parametrize(
+    "line",
+    ['#include "/dev/zero"', "# include </dev/zero>", '#define X "/dev/zero"', "%:include\\\n</dev/zero>"],
+)
+def test_what_never_ends_is_not_included(line: str) -> None:
+    with pytest.raises(RefusedError, match="`/dev/zero` is no ordinary file"):
+        parse_c(f"{line}\nvoid f(int *x) {{ x[0] = 1; }}", "t.c")
+    with pytest.raises(RefusedError):
+        parse_c('#include "/"\nvoid f(int *x) { x[0] = 1; }', "t.c")
+
+
 def test_bounded_work() -> None:
     deep = "(" * 230 + "x" + ")" * 230
     with pytest.raises(RefusedError, match="nested"):

@@ -8,6 +8,7 @@ from exalift.affine import Program, verify_program
 from exalift.base import Diagnostic, RefusedError, Span, UsageError
 
 from .functions import take
+from .includes import check_includes
 from .libclang import Node, Unit, parse
 from .library import Library
 from .reader import Reader
@@ -69,6 +70,7 @@ def _unit(text: str, filename: str, include_directories: Sequence[str], defines:
         raise RefusedError((Diagnostic(f"the text is larger than {MAX_TEXT >> 20} MiB", _whole(filename)),))
     if "\0" in text:
         raise RefusedError((Diagnostic("the text has a null character in it", _whole(filename)),))
+    check_includes(text, filename, include_directories)
     return parse(text, filename, include_directories, defines)
 
 
