@@ -109,9 +109,12 @@ def read_source(
     if found is None:
         raise UsageError(f"{path}: a .c or .mlir file is needed (or say which language it is)")
     try:
-        if path.stat().st_size > MAXIMUM_BYTES:
-            raise UsageError(f"{path} is larger than {MAXIMUM_BYTES >> 20} MiB")
-        content = path.read_text(encoding="utf-8", errors="replace")
+        # Devices have no size to ask for.
+        with path.open("rb") as file:
+            content = file.read(MAXIMUM_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
-    return Source(content, str(path), found, folders, tuple(defines))
+    if len(content) > MAXIMUM_BYTES:
+        raise UsageError(f"{path} is larger than {MAXIMUM_BYTES >> 20} MiB")
+    decoded = content.decode("utf-8", errors="replace").replace("\r\n", "\n")
+    return Source(decoded, str(path), found, folders, tuple(defines))

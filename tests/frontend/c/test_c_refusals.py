@@ -127,6 +127,28 @@ def test_what_never_ends_is_not_included(line: str) -> None:
         parse_c('#include "/"\nvoid f(int *x) { x[0] = 1; }', "t.c")
 
 
+def test_what_clang_does_not_survive() -> None:
+    with pytest.raises(RefusedError, match="clang gives up"):
+        parse_c(f"double f(double x) {{ return {' + '.join(['x'] * 60_000)}; }}", "t.c")
+    once = "\n".join(f"#define M{k} {' '.join([f'M{k - 1}'] * 2)}" for k in range(1, 40))
+    with pytest.raises(RefusedError, match="clang gives up"):
+        parse_c(f"#define M0 + 1\n{once}\nint f(int n) {{ return n M39; }}", "t.c")
+
+
+def test_large_macros_and_long_lines_that_clang_survives_are_read() -> None:
+    table = ", ".join(["1"] * 30_000)
+    text = f"#define TWICE(x) (x + x)\nstatic const int t[3] = {{1, 2, 3}}; // {table}\n"
+    text += "int f(int n) { return " + "TWICE(" * 5 + "n" + ")" * 5 + "; }" + "// TWICE" * 20
+    (program,) = parse_c(text, "t.c")
+    assert program.name == "f"
+
+
+def test_too_many_assignments() -> None:
+    body = "".join(f"a[{k}] = {k};\n" for k in range(700))
+    with pytest.raises(RefusedError, match="700 assignments, more than 600"):
+        parse_c(f"void f(int a[700]) {{ {body} }}", "t.c")
+
+
 def test_bounded_work() -> None:
     deep = "(" * 230 + "x" + ")" * 230
     with pytest.raises(RefusedError, match="nested"):

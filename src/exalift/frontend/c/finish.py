@@ -31,6 +31,8 @@ from .simplify import NotAffineError, Simplifier, SplitError
 from .symbolic import Poly
 from .syntax import Function, Refusal, refusal
 
+MAX_WRITES = 600
+"""What follows takes time that grows with the square of this: about two minutes."""
 NO_ALIAS = "arrays that are passed through different pointers do not overlap"
 OVERFLOW = "signed integer arithmetic does not overflow (where it would, it wraps around here)"
 _OVERFLOWING = {"add", "subtract", "multiply", "negate", "abs", "shift_left"}
@@ -100,6 +102,10 @@ class Finish:
         returned = None
         if result is not None:
             returned = normal_expression(self.normalizer, result, Context(), function.span)
+        writes = sum(1 for _ in stores(body))
+        if writes > MAX_WRITES:
+            message = f"the function has {writes} assignments, more than {MAX_WRITES}"
+            raise refusal(function.span, message, "split it, or write loops")
         self._check_sizes(body, returned, extents)
         shapes = Shapes(self.ledger)
         sites = by_memory(self.normalizer.sites)

@@ -22,6 +22,8 @@ from clang import cindex
 
 from exalift.base import Diagnostic, DType, RefusedError, Span
 
+from .probe import check_survives
+
 _ERROR = 3
 _INTEGER, _FLOAT = 1, 2  # CXEvalResultKind
 _SCALARS = {
@@ -130,7 +132,8 @@ class Node:
 
     @cached_property
     def span(self) -> Span:
-        start, end = self.cursor.extent.start, self.cursor.extent.end
+        extent = self.cursor.extent
+        start, end = extent.start, extent.end
         file = str(start.file.name) if start.file is not None else self.file
         return Span(file, max(1, start.line), max(1, start.column), max(1, end.line), max(1, end.column))
 
@@ -290,12 +293,14 @@ def compiler_headers() -> tuple[str, ...]:
 
 
 def parse(text: str, file: str, include_directories: Sequence[str], defines: Sequence[str]) -> Unit:
-    """Parse C (gnu17, as gcc does by default). Raises RefusedError with clang's own errors."""
+    """Parse C (gnu17, as gcc does by default). Raises RefusedError with clang's own errors, and for a text
+    that clang would not survive."""
     arguments = ["-x", "c", "-std=gnu17", "-w"]
     arguments += [f"-I{folder}" for folder in include_directories]
     arguments += [f"-D{define}" for define in defines]
     for folder in compiler_headers():
         arguments += ["-isystem", folder]
+    check_survives(text, file, arguments)
     try:
         index = cindex.Index.create()
         unit = index.parse(file, args=arguments, unsaved_files=[(file, text)])

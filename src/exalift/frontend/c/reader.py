@@ -27,7 +27,7 @@ from .syntax import (
 )
 
 MAX_DEPTH = 200
-MAX_NODES = 200_000
+MAX_NODES = 60_000
 
 _FOREIGN = {
     "BREAK_STMT": (
