@@ -5,16 +5,10 @@ from __future__ import annotations
 from exalift.affine import Program, Role
 from exalift.base import DType
 
-from . import variables
-from .control import UnreachableError
-from .draft import Draft, Memory
-from .execution import Execution, Frame
-from .finish import NotSizesError, finish
-from .indices import maybe_extents
-from .library import Library
-from .symbolic import Poly, TooComplexError
-from .syntax import Declaration, Function, Refusal, refusal
-from .values import Nothing, PointerValue, as_data, converted
+from .execution import Execution, Frame, maybe_extents, variables
+from .finishing import NotSizesError, finish
+from .reading import Declaration, Function, Library, Refusal, UnreachableError, refusal
+from .terms import Draft, Memory, Nothing, PointerValue, Poly, TooComplexError, as_data, converted
 
 MAX_RUNS = 200
 

@@ -8,11 +8,7 @@ from exalift.affine import Program, verify_program
 from exalift.base import Diagnostic, RefusedError, Span, UsageError
 
 from .functions import take
-from .includes import check_includes
-from .libclang import Node, Unit, parse
-from .library import Library
-from .reader import Reader
-from .syntax import Refusal
+from .reading import Library, Node, Reader, Refusal, Unit, check_includes, parse
 
 MAX_TEXT = 4 << 20
 

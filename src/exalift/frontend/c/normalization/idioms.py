@@ -7,9 +7,7 @@ from fractions import Fraction
 from exalift.affine import Constant
 from exalift.base import DType
 
-from .draft import Converted, Draft, Operation
-from .math_functions import NO_NAN
-from .values import rounded
+from ..terms import NO_NAN, Converted, Draft, Operation, rounded
 
 _FLIPPED = {
     "compare_lt": "compare_gt",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import gcd
 
-from .symbolic import Floor, Monomial, Poly, Trips, term_key
+from ..terms import Floor, Monomial, Poly, Trips, term_key
 
 _MOST_ROWS = 300
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from exalift.base import Span
 
-from .symbolic import Poly
-from .syntax import Dereference, Expr, Name, Subscript, expressions_in, refusal
-from .values import as_tracked
+from ..reading import Dereference, Expr, Name, Subscript, expressions_in, refusal
+from ..terms import Poly, as_tracked
 
 if TYPE_CHECKING:
     from .execution import Execution

@@ -16,14 +16,39 @@ from dataclasses import dataclass, field
 from exalift.affine import Role
 from exalift.base import DType, Span
 
+from ..reading import (
+    Declaration,
+    Expr,
+    Function,
+    FunctionFacts,
+    Library,
+    Statement,
+    Storage,
+    check_sequencing,
+    refusal,
+)
+from ..terms import (
+    Access,
+    Arithmetic,
+    Condition,
+    Datum,
+    Draft,
+    DraftStatement,
+    Fetch,
+    Memory,
+    PointerValue,
+    Poly,
+    Store,
+    Test,
+    Tracked,
+    TruthValue,
+    Unset,
+    Value,
+    as_data,
+    has_data,
+    truth_as_data,
+)
 from . import expressions, statements
-from .conditions import Condition, Test, has_data
-from .draft import Access, Draft, DraftStatement, Fetch, Memory, Store
-from .library import FunctionFacts, Library
-from .sequencing import check_sequencing
-from .symbolic import Poly
-from .syntax import Declaration, Expr, Function, Statement, Storage, refusal
-from .values import Arithmetic, Datum, PointerValue, Tracked, TruthValue, Unset, Value, as_data, truth_as_data
 
 MAX_STATEMENTS = 20_000
 MAX_STEPS = 200_000

@@ -7,25 +7,30 @@ from typing import TYPE_CHECKING
 from exalift.affine import Constant, Role
 from exalift.base import DType, Span
 
-from . import initializers
-from .conditions import Condition, has_data
-from .draft import Access
-from .indices import known_extents, maybe_extents
-from .symbolic import Atom, Poly, Wrapped, choice, wrapped
-from .syntax import Declaration, Storage, refusal
-from .values import (
+from ..reading import Declaration, Storage, refusal
+from ..terms import (
+    Access,
     Arithmetic,
+    Atom,
+    Condition,
     Datum,
     PointerValue,
+    Poly,
     Tracked,
     Unset,
     Value,
+    Wrapped,
     as_data,
     as_tracked,
+    choice,
     converted,
+    has_data,
     is_parameter_symbol,
     symbols_of,
+    wrapped,
 )
+from . import initializers
+from .indices import known_extents, maybe_extents
 
 if TYPE_CHECKING:
     from .execution import Execution

@@ -8,13 +8,37 @@ from typing import TYPE_CHECKING, assert_never
 from exalift.affine import Affine, Constant, GuardValue, IndexValue
 from exalift.base import DType, Span
 
+from ..reading import refusal
+from ..terms import (
+    Access,
+    Atom,
+    Both,
+    Choice,
+    Comparison,
+    Condition,
+    Converted,
+    Draft,
+    Either,
+    Fetch,
+    Floor,
+    Integer,
+    Known,
+    Monomial,
+    Negation,
+    Operation,
+    Poly,
+    Quotient,
+    Test,
+    TooComplexError,
+    Trips,
+    Truth,
+    Wrapped,
+    fetches,
+    wrap,
+)
 from . import idioms
-from .conditions import Both, Comparison, Condition, Either, Known, Negation, Test
 from .context import Context
-from .draft import Access, Converted, Draft, Fetch, Integer, Operation, Truth, fetches
 from .simplify import Ask, NotAffineError, SplitError
-from .symbolic import Atom, Choice, Floor, Monomial, Poly, Quotient, TooComplexError, Trips, Wrapped, wrap
-from .syntax import refusal
 
 if TYPE_CHECKING:
     from .normalize import Normalizer

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from exalift.base import DType
 
+from ..terms import ENDING, KNOWN, find
 from .libclang import CType, Node
-from .math_functions import ENDING, KNOWN, find
 from .syntax import (
     AddressOf,
     Assignment,

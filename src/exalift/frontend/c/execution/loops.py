@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING
 
 from exalift.base import DType
 
-from .conditions import Condition, Known, both, compare
-from .control import without_jumps
+from ..reading import Evaluate, Expr, LoopStatement, Statement, refusal, without_jumps
+from ..terms import (
+    Bound,
+    Branch,
+    Condition,
+    DraftStatement,
+    Iteration,
+    Known,
+    Poly,
+    TooComplexError,
+    both,
+    compare,
+    floor,
+    trips,
+)
 from .domains import HINT, Domain, find_domain, iterations
-from .draft import Bound, Branch, DraftStatement, Iteration
 from .induction import LoopState, abandon, after, begin, close, swapped
-from .symbolic import Poly, TooComplexError, floor, trips
-from .syntax import Evaluate, Expr, LoopStatement, Statement, refusal
 
 if TYPE_CHECKING:
     from .execution import Execution

@@ -12,15 +12,11 @@ from dataclasses import dataclass, field
 
 from exalift.affine import Affine
 
-from .context import Ledger, affine_of
+from ..normalization import Ledger, Site, affine_of, implies, show
+from ..reading import refusal
+from ..terms import Memory, Poly
 from .delinearize import Chain, decompose, floored, make_chain
-from .draft import Memory
-from .inequalities import implies
-from .normalize import Site
-from .simplify import show
 from .strides import chains, coefficients, fixed_chains
-from .symbolic import Poly
-from .syntax import refusal
 
 
 @dataclass

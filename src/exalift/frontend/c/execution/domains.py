@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING
 
 from exalift.base import DType, Span
 
-from .conditions import Both, Comparison, Condition, Known, both, compare, has_data
-from .draft import Bound
+from ..reading import Expr, refusal
+from ..terms import (
+    Atom,
+    Both,
+    Bound,
+    Comparison,
+    Condition,
+    Known,
+    Poly,
+    Wrapped,
+    both,
+    choice,
+    compare,
+    floor,
+    has_data,
+    trips,
+)
 from .indices import explain
 from .induction import LoopState
-from .symbolic import Atom, Poly, Wrapped, choice, floor, trips
-from .syntax import Expr, refusal
 
 if TYPE_CHECKING:
     from .execution import Execution

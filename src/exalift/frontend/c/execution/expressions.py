@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from exalift.affine import Constant
 from exalift.base import DType
 
-from . import assignments, calls, pointers, variables
-from .conditions import Condition, Known, both, either, negated
-from .symbolic import Poly
-from .syntax import (
+from ..reading import (
     AddressOf,
     Assignment,
     Binary,
@@ -29,22 +26,29 @@ from .syntax import (
     Unary,
     refusal,
 )
-from .values import (
+from ..terms import (
     RELATIONS,
+    Condition,
     Datum,
+    Known,
     Nothing,
     PointerValue,
+    Poly,
     Tracked,
     TruthValue,
     Value,
     arithmetic,
     as_condition,
+    both,
     compared,
     complement,
     converted,
+    either,
     logical_not,
+    negated,
     negative,
 )
+from . import assignments, calls, pointers, variables
 
 if TYPE_CHECKING:
     from .execution import Execution

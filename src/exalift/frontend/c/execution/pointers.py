@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING
 
 from exalift.base import DType, Span
 
-from . import variables
-from .conditions import Condition, Known
-from .indices import index, known_extents
-from .symbolic import Poly
-from .syntax import (
+from ..reading import (
     Binary,
     Conversion,
     DeclaredType,
@@ -21,7 +17,21 @@ from .syntax import (
     Subscript,
     refusal,
 )
-from .values import Nothing, PointerValue, Tracked, TruthValue, Value, chosen, compared, moved
+from ..terms import (
+    Condition,
+    Known,
+    Nothing,
+    PointerValue,
+    Poly,
+    Tracked,
+    TruthValue,
+    Value,
+    chosen,
+    compared,
+    moved,
+)
+from . import variables
+from .indices import index, known_extents
 
 if TYPE_CHECKING:
     from .execution import Execution

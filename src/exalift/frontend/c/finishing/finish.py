@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 from exalift.affine import Expression, Guard, GuardValue, IndexValue, Program, Role, Size, Statement
 
-from .context import Context, Ledger, affine_of
-from .draft import (
+from ..execution import Execution
+from ..normalization import Context, Ledger, Normalizer, NotAffineError, Simplifier, SplitError, affine_of
+from ..normalization import expression as normal_expression
+from ..reading import Function, Refusal, refusal
+from ..terms import (
     BoundedLoop,
     Branch,
     Draft,
@@ -18,18 +21,13 @@ from .draft import (
     Memory,
     NormalStatement,
     Operation,
+    Poly,
     Store,
     operands,
     stores,
 )
 from .emit import Emitter
-from .execution import Execution
-from .normalize import Normalizer
-from .normalize_expressions import expression as normal_expression
 from .shapes import Shapes, by_memory
-from .simplify import NotAffineError, Simplifier, SplitError
-from .symbolic import Poly
-from .syntax import Function, Refusal, refusal
 
 MAX_WRITES = 600
 """What follows takes time that grows with the square of this: about two minutes."""

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from . import math_functions
+from ..terms import math_functions
 from .reader import Reader
-from .syntax import (
-    AddressOf,
-    Assignment,
-    Call,
-    Function,
-    Name,
-    Refusal,
-    Step,
-    Storage,
-    all_expressions,
-)
+from .syntax import AddressOf, Assignment, Call, Function, Name, Refusal, Step, Storage, all_expressions
 
 
 @dataclass(frozen=True, slots=True)

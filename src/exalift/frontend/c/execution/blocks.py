@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from exalift.affine import Constant
 from exalift.base import DType, Span
 
-from .draft import Access, Draft, DraftStatement, Fetch, Iteration, Store
+from ..reading import Call, Conversion, Expr, refusal
+from ..terms import Access, Draft, DraftStatement, Fetch, Iteration, Nothing, PointerValue, Poly, Store, Value
 from .indices import index
-from .symbolic import Poly
-from .syntax import Call, Conversion, Expr, refusal
-from .values import Nothing, PointerValue, Value
 
 if TYPE_CHECKING:
     from .execution import Execution

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 from exalift.affine import Constant
 from exalift.base import DType, Span
 
-from . import initializers, pointers, variables
-from .conversions import common, promoted
-from .draft import Access, Store
-from .symbolic import Poly
-from .syntax import (
+from ..reading import (
     Assignment,
     Binary,
     Declaration,
@@ -24,16 +20,22 @@ from .syntax import (
     Subscript,
     refusal,
 )
-from .values import (
+from ..terms import (
+    Access,
     Arithmetic,
     Datum,
     PointerValue,
+    Poly,
+    Store,
     Tracked,
     Value,
     arithmetic,
     as_data,
+    common,
     converted,
+    promoted,
 )
+from . import initializers, pointers, variables
 
 if TYPE_CHECKING:
     from .execution import Execution

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .context import Context, Ledger, affine_of
-from .simplify import divide
-from .symbolic import Poly, floor
+from ..normalization import Context, Ledger, affine_of, divide
+from ..terms import Poly, floor
 
 _CARRIES = (0, 1, -1, 2, -2)
 

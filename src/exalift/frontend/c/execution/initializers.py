@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from exalift.affine import Constant
 from exalift.base import Span
 
-from .draft import Access, Fill, Memory
+from ..reading import Call, Conversion, Declaration, Expr, InitializerList, refusal
+from ..terms import Access, Datum, Fill, Memory, PointerValue, Poly, Value, as_data, as_tracked, converted
 from .indices import index, known_extents
-from .symbolic import Poly
-from .syntax import Call, Conversion, Declaration, Expr, InitializerList, refusal
-from .values import Datum, PointerValue, Value, as_data, as_tracked, converted
 
 if TYPE_CHECKING:
     from .execution import Execution

@@ -25,7 +25,7 @@ from exalift.affine import (
 )
 from exalift.base import DType, Span
 
-from .draft import (
+from ..terms import (
     BoundedLoop,
     Converted,
     Draft,

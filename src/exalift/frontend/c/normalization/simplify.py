@@ -9,22 +9,29 @@ from typing import assert_never
 from exalift.affine import ALWAYS, NEVER, Affine, Constraint, Guard
 from exalift.base import DType
 
-from .conditions import Both, Comparison, Condition, Either, Known, Negation, Test, compare
-from .context import Context, Ledger, affine_of
-from .symbolic import (
+from ..terms import (
     Atom,
+    Both,
     Choice,
+    Comparison,
+    Condition,
+    Either,
     Floor,
+    Known,
+    Negation,
     Poly,
     Quotient,
+    Test,
     Trips,
     Wrapped,
+    compare,
     floor,
     quotient,
     trips,
     type_range,
     wrapped,
 )
+from .context import Context, Ledger, affine_of
 
 MAX_DISJUNCTS = 24
 _MOST_TURNS = 4

@@ -7,28 +7,32 @@ from typing import TYPE_CHECKING
 from exalift.affine import Constant
 from exalift.base import Span
 
-from . import blocks, math_functions, variables
-from .control import UnreachableError
-from .draft import Draft, Fetch, Integer, operands
-from .sequencing import read_beside
-from .syntax import (
+from ..reading import (
     Call,
     Declaration,
     Function,
     Name,
+    UnreachableError,
     all_expressions,
+    read_beside,
     refusal,
 )
-from .values import (
+from ..terms import (
     Arithmetic,
     Datum,
+    Draft,
+    Fetch,
+    Integer,
     Nothing,
     PointerValue,
     Value,
     as_data,
     as_tracked,
     converted,
+    math_functions,
+    operands,
 )
+from . import blocks, variables
 
 if TYPE_CHECKING:
     from .execution import Execution

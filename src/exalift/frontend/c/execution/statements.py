@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING
 from exalift.affine import Role
 from exalift.base import DType, Span
 
-from . import loops, pointers, variables
-from .conditions import Condition, Known, has_data, negated
-from .control import UnreachableError, without_jumps
-from .draft import Branch, DraftStatement
-from .math_functions import ENDING
-from .sequencing import has_effects
-from .symbolic import TooComplexError, choice
-from .syntax import (
+from ..reading import (
     Binary,
     Block,
     Call,
@@ -28,18 +21,31 @@ from .syntax import (
     Jump,
     LoopStatement,
     Statement,
+    UnreachableError,
+    has_effects,
     refusal,
     statements_in,
+    without_jumps,
 )
-from .values import (
+from ..terms import (
+    ENDING,
+    Branch,
+    Condition,
+    DraftStatement,
+    Known,
     Nothing,
     PointerValue,
+    TooComplexError,
     Tracked,
     TruthValue,
     Unset,
     Value,
     as_condition,
+    choice,
+    has_data,
+    negated,
 )
+from . import loops, pointers, variables
 
 if TYPE_CHECKING:
     from .execution import Content, Execution

@@ -16,29 +16,40 @@ from typing import assert_never
 from exalift.affine import Affine, Constant, Guard, Role
 from exalift.base import DType, Span
 
-from . import idioms
-from .conditions import Both, Comparison, Condition, Either, Known, Negation, Test, has_data
-from .context import Context, Ledger, poly_of
-from .draft import (
+from ..reading import refusal
+from ..terms import (
     Access,
+    Atom,
+    Both,
     BoundedLoop,
     Branch,
+    Choice,
+    Comparison,
+    Condition,
     Draft,
     DraftStatement,
+    Either,
     Fetch,
     Fill,
     Guarded,
     Iteration,
+    Known,
     Memory,
+    Negation,
     NormalStatement,
+    Poly,
     Store,
+    Test,
+    TooComplexError,
+    Wrapped,
     fetches,
+    has_data,
     stores,
 )
+from . import idioms
+from .context import Context, Ledger, poly_of
 from .normalize_expressions import expression, truth
 from .simplify import NotAffineError, Simplifier, SplitError, in_range, show
-from .symbolic import Atom, Choice, Poly, TooComplexError, Wrapped
-from .syntax import refusal
 
 MAX_STATEMENTS = 20_000
 MAX_DEPTH = 6

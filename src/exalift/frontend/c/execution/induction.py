@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 
 from exalift.base import DType
 
-from .conditions import compare
-from .symbolic import Poly, choice
-from .syntax import Assignment, Expr, LoopStatement, Name, Step, all_expressions, expressions_in, refusal
-from .values import PointerValue, Tracked, Unset
+from ..reading import Assignment, Expr, LoopStatement, Name, Step, all_expressions, expressions_in, refusal
+from ..terms import PointerValue, Poly, Tracked, Unset, choice, compare
 
 if TYPE_CHECKING:
     from .execution import Content, Execution

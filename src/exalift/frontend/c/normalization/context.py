@@ -9,8 +9,8 @@ from random import Random
 
 from exalift.affine import Affine, Constraint, Guard
 
+from ..terms import Atom, Floor, Poly, floor
 from .inequalities import contradictory, implies, projected, upper_bounds
-from .symbolic import Atom, Floor, Poly, floor
 
 MAX_CASES = 16
 _STEPS = (0, 1, 2, 3, 5, 9, 20, 50)

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, combinations_with_replacement, islice, product
 from math import gcd
 
-from .context import affine_of
+from ..normalization import affine_of, divide
+from ..terms import Atom, Floor, Monomial, Poly
 from .delinearize import Chain, divided, make_chain
-from .simplify import divide
-from .symbolic import Atom, Floor, Monomial, Poly
 
 MAX_CHAINS = 96
 _MAX_INSERTED = 4

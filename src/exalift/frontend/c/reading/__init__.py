@@ -1,0 +1,93 @@
+"""C text as a typed tree: what clang found, with casts explicit and sugar gone, or a refusal.
+
+`libclang` wraps the library, `reader` makes the tree of `syntax`, `library` holds the functions of a file.
+`includes` and `probe` keep texts out that clang would not survive.
+"""
+
+from .control import UnreachableError, without_jumps
+from .includes import check_includes
+from .libclang import Node, Unit, parse
+from .library import FunctionFacts, Library
+from .reader import Reader
+from .sequencing import check_sequencing, has_effects, read_beside
+from .syntax import (
+    AddressOf,
+    Assignment,
+    Binary,
+    Block,
+    Call,
+    Conditional,
+    Conversion,
+    Declaration,
+    Declare,
+    DeclaredType,
+    Dereference,
+    Evaluate,
+    Expr,
+    FloatLiteral,
+    Function,
+    IfStatement,
+    InitializerList,
+    IntegerLiteral,
+    Jump,
+    LoopStatement,
+    Name,
+    Refusal,
+    Statement,
+    StatementExpression,
+    Step,
+    Storage,
+    Subscript,
+    Unary,
+    all_expressions,
+    expressions_in,
+    refusal,
+    statements_in,
+)
+
+__all__ = [
+    "AddressOf",
+    "Assignment",
+    "Binary",
+    "Block",
+    "Call",
+    "Conditional",
+    "Conversion",
+    "Declaration",
+    "Declare",
+    "DeclaredType",
+    "Dereference",
+    "Evaluate",
+    "Expr",
+    "FloatLiteral",
+    "Function",
+    "FunctionFacts",
+    "IfStatement",
+    "InitializerList",
+    "IntegerLiteral",
+    "Jump",
+    "Library",
+    "LoopStatement",
+    "Name",
+    "Node",
+    "Reader",
+    "Refusal",
+    "Statement",
+    "StatementExpression",
+    "Step",
+    "Storage",
+    "Subscript",
+    "Unary",
+    "Unit",
+    "UnreachableError",
+    "all_expressions",
+    "check_includes",
+    "check_sequencing",
+    "expressions_in",
+    "has_effects",
+    "parse",
+    "read_beside",
+    "refusal",
+    "statements_in",
+    "without_jumps",
+]
