@@ -239,6 +239,7 @@ def _window(goal: Formula, load: Load, scope: Scope) -> tuple[Split, ...]:
     if inside:
         hints = hints_for(goal, offsets=offsets, corner=corner)
         return (Split((whole,), hints, "a window that moves with a loop"),)
+    low, high = (tuple(_never_negative(amount, scope) for amount in amounts) for amounts in (low, high))
     axes = tuple(
         Axis(axis.name, before + extent + after)
         for axis, before, extent, after in zip(whole.axes, low, shape, high, strict=True)
@@ -256,11 +257,23 @@ def _zero(load: Load) -> Constant:
 
 
 def _shortfall(distance: Affine, scope: Scope) -> Affine:
-    """How far `distance` may fall below zero: zero, or a bound in the sizes that is never negative."""
+    """How far `distance` may fall below zero: zero, or an affine bound in the sizes.
+
+    The bound is negative at sizes where nothing is missing: a padding that cuts.
+    """
     if scope.nonnegative(distance):
         return Affine()
     bound = -scope.lowest(distance)
-    # The bound may be larger than needed, but negative nowhere: with sizes that it falls with at their
-    # least, it only grows, and what it then is at the least sizes of all is the least of it.
-    bound = scope.at_least_sizes(bound, falling=True)
-    return bound + max(0, -scope.at_least_sizes(bound, falling=False).constant)
+    # A padding may be larger than needed.
+    smallest = bound.constant + sum(c for _, c in bound.terms)
+    return bound + max(0, -smallest)
+
+
+def _never_negative(amount: Affine, scope: Scope) -> Affine:
+    """An amount of padding that is at least this one, and never negative."""
+    if scope.nonnegative(amount):
+        return amount
+    # With the sizes that it falls with at their least it only grows; the least of what it then is, is what
+    # it is at the least sizes of all.
+    amount = scope.at_least_sizes(amount, falling=True)
+    return amount + max(0, -scope.at_least_sizes(amount, falling=False).constant)
