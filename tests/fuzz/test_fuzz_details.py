@@ -119,6 +119,11 @@ DETAILS: dict[str, tuple[str, list[dict[str, int]]]] = {
         " for (int i = 0; i < n; i++) for (int j = 0; j < m; j++) A[i][j] = x[i + j] * x[i]; }",
         [{"n": 1, "m": 1}, {"n": 4, "m": 3}, {"n": 3, "m": 7}],
     ),
+    "an element past a small array, under a condition on data": (
+        "void kernel(float D[7], float B[12]) { for (int i = 6; i >= 0; i--) {"
+        " if (D[i] < 0) B[i] = 1; else D[i] = B[i + 1]; } }",
+        [{}],
+    ),
     "a large array of which little is read": (
         "void kernel(double A[500], double B[7]) {"
         " for (int i = 0; i < 7; i++) B[i] = A[61 * i + 130] - A[495 + i / 2]; }",

@@ -74,9 +74,14 @@ def test_regions_compute_what_the_program_computes(start: int) -> None:
     run(range(start, start + 10))
 
 
+@pytest.mark.parametrize("seed", [1515, 2047, 2503, 3090])
+def test_programs_whose_empty_reductions_left_their_arrays(seed: int) -> None:
+    run(range(seed, seed + 1))
+
+
 @pytest.mark.slow
 def test_fuzz_regions_by_the_thousand() -> None:
-    run(range(1000, 4000))
+    run(range(1000, 7000))
 
 
 def test_shrinking_a_program_keeps_what_fails() -> None:

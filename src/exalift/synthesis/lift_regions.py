@@ -49,8 +49,8 @@ from .unread import Poison
 from .witness import Ordered, Witness
 
 _ENVIRONMENTS = 4
-"""How many environments are tried before a region is split into loops; two, where nothing was found that
-looked right in one of them."""
+"""How many environments are tried before a region is split into loops; two inside of loops,
+where nothing was found that looked right in one of them."""
 
 _NOMINAL = 100
 """What a size is taken to be where limits and costs need a number and none is known."""
@@ -232,7 +232,7 @@ class _Lift:
             solution = solver.solve(found.goal, effort, found.split)
             if solution is not None:
                 return solution.node
-            if not solver.refuted and number > self.options.attempt:
+            if loops and not solver.refuted and number > self.options.attempt:
                 break
         return None
 
