@@ -1,7 +1,7 @@
 """What moving a job costs: `python benchmarks/runtime/migration.py`.
 
-Two daemon workers (XLA and IREE on the CPU) hand a job of the given state over and back. "warm" are moves after
-the first to each device; their downtime is the record's: from the last piece completed at the source to
+Two daemon workers (XLA and IREE on the CPU) hand a job of the given state over and back. "warm" are moves
+after the first to each device; their downtime is the record's: from the last piece completed at the source to
 the first one at the destination. Beside it, the time of a plain copy of the same bytes, twice.
 The last table is one job run by the coroutine, which could be moved at every piece, and by one call.
 """
