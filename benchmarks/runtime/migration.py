@@ -111,9 +111,9 @@ def slowdown(size: int, seconds: float = 3.0) -> None:
         begun = time.perf_counter()
         function.run([0, trips, x])
         whole.append(time.perf_counter() - begun)
-        state = random_state(trial, 0)
+        state, capsule = random_state(trial, 0), fading(size, trips)
         begun = time.perf_counter()
-        execution = Execution.begin(fading(size, trips), session, compiled, state)
+        execution = Execution.begin(capsule, session, compiled, state)
         for _ in execution.pieces():
             pass
         sliced.append(time.perf_counter() - begun)

@@ -31,7 +31,7 @@ _ALIGNMENT = 4096
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a slot holds. The arrays are copies."""
+    """What a slot holds."""
 
     sequence: int
     cursor: Cursor
@@ -108,8 +108,11 @@ class StateFile:
             raise UsageError("the state has too many arrays for its header")
         self._map[base : base + _HEAD.size + len(text)] = _HEAD.pack(len(text), zlib.crc32(text)) + text
 
-    def read(self) -> Saved | None:
-        """The newest whole slot; None where nothing was ever written."""
+    def read(self, *, views: bool = False) -> Saved | None:
+        """The newest whole slot; None where nothing was ever written.
+
+        Arrays are copies, or views of the file, which are to be gone before it is written or closed.
+        """
         slot = 0 if self._sequence(0) > self._sequence(1) else 1
         header = self._header(slot)
         if header is None:
@@ -122,7 +125,7 @@ class StateFile:
             count = type.bytes // type.dtype.bytes
             offset = slot * self._slot_bytes + self._offsets[str(name)]
             view = np.frombuffer(self._map, numpy_type(type), count, offset)
-            state[str(name)] = view.reshape(type.extents).copy()
+            state[str(name)] = view.reshape(type.extents) if views else view.reshape(type.extents).copy()
         return Saved(sequence, cursor, state, steps)
 
     def _header(self, slot: int) -> Fields | None:

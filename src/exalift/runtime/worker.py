@@ -180,7 +180,8 @@ class Worker:
     def _begin(self, job: _Job) -> None:
         assert job.compiled is not None
         job.file = StateFile(job.folder / "state", job.capsule)
-        saved = job.file.read()
+        # A device copies what is put, so the file's own bytes will do.
+        saved = job.file.read(views=True)
         if saved is None:
             raise ExaliftError("the job has no state to begin with")
         job.execution = Execution.begin(job.capsule, self.session, job.compiled, saved.state, saved.cursor)
