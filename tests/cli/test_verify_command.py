@@ -164,6 +164,23 @@ def test_arguments_can_be_named(folder: Path) -> None:
     assert main(["verify", "copy.c", "copy.mlir", "--arguments", "a,x", "--quiet"]) == 2
 
 
+def test_several_functions(folder: Path) -> None:
+    (folder / "two.c").write_text(
+        "void scale(int n, double a, double x[n]) { for (int i = 0; i < n; i++) x[i] *= a; }"
+        "double total(int m, const double x[m])"
+        "{ double s = 0; for (int i = 0; i < m; i++) s += x[i]; return s; }"
+    )
+    assert main(["lift", "two.c", "--size", "n=5", "-o", "two.mlir", "--quiet"]) == 0
+    assert main(["verify", "two.c", "two.mlir", "--size", "n=5", "--report", "two.json", "--quiet"]) == 0
+    reports = json.loads(Path("two.json").read_text())
+    assert [(r["function"], r["level"]) for r in reports] == [("scale", "all-sizes"), ("total", "all-sizes")]
+    assert [r["certificate"] for r in reports] == ["matches: it says all-sizes"] * 2
+    assert main(["verify", "two.c", "two.mlir", "--size", "k=5", "--quiet"]) == 2
+    Path("two.mlir").write_text(Path("two.mlir").read_text().replace("stablehlo.multiply", "stablehlo.add"))
+    assert main(["verify", "two.c", "two.mlir", "--quiet"]) == 1
+    assert main(["verify", "two.c", "two.mlir", "-f", "total", "--quiet"]) == 0
+
+
 def test_a_refused_source_is_unknown(folder: Path) -> None:
     (folder / "bad.c").write_text("void f(int n, int *p) { while (p[0]) p[0] -= n; }")
     (folder / "m.mlir").write_text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,10 +43,15 @@ def refutation_lines(found: Refutation) -> list[str]:
     return [f"  {name.ljust(width)}  {text}" for name, text in rows]
 
 
-def report_of(judgement: Judgement, function: str, port: str, certificate: str) -> str:
-    """The verdict as JSON, schema 1. Arrays of a counterexample are in full where they are small."""
+def to_json(reports: Sequence[dict[str, object]]) -> str:
+    """A report as JSON, or an array of them where there are several."""
+    return json.dumps(reports[0] if len(reports) == 1 else list(reports), indent=2) + "\n"
+
+
+def report_of(judgement: Judgement, function: str, port: str, certificate: str) -> dict[str, object]:
+    """The verdict's fields, schema 1. Arrays of a counterexample are in full where they are small."""
     found = judgement.refutation
-    content: dict[str, object] = {
+    return {
         "schema": SCHEMA,
         "function": function,
         "port": port,
@@ -61,7 +66,6 @@ def report_of(judgement: Judgement, function: str, port: str, certificate: str) 
         "counterexample": None if found is None else _counterexample(found),
         "seconds": round(judgement.seconds, 6),
     }
-    return json.dumps(content, indent=2) + "\n"
 
 
 def _counterexample(found: Refutation) -> dict[str, object]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from exalift.affine import Program
 from exalift.base import Diagnostic, RefusedError, UsageError, write_atomically
 from exalift.checker import CheckOptions, FunctionPort, Judgement, ModulePort, Port, check_port
-from exalift.checker.reports import refutation_lines, report_of, write_counterexample
+from exalift.checker.reports import refutation_lines, report_of, to_json, write_counterexample
 from exalift.dialects.stablehlo import public_functions
 from exalift.pipeline import Source, compile_source, read_source, suggest_sizes
 from exalift.proof import Level, Status, certificate_path, read_certificates
@@ -24,7 +24,7 @@ from .console import message_console, output_console, say
 from .options import add_source_options, positive_seconds, seed, sizes_of
 from .refusals import render_diagnostics
 
-UNKNOWN, WRONG_USAGE = 3, 2
+REFUTED, WRONG_USAGE, UNKNOWN = 1, 2, 3
 _MOST_BYTES = 64 << 20
 
 
@@ -87,8 +87,30 @@ def run(arguments: argparse.Namespace) -> int:
     except RefusedError as refusal:
         print(render_diagnostics(refusal.diagnostics), file=sys.stderr)
         return UNKNOWN
+    _check_sizes(tasks, sizes_of(arguments.size))
     at_least = Level(arguments.at_least)
-    return max(_verify(task, arguments, at_least) for task in tasks)
+    judgements = [_judged(task, arguments, len(tasks) > 1) for task in tasks]
+    for task, judgement in zip(tasks, judgements, strict=True):
+        _tell(task, judgement, at_least, arguments)
+    if arguments.report is not None:
+        reports = [
+            report_of(judgement, task.program.name, task.port.label, task.certificate)
+            for task, judgement in zip(tasks, judgements, strict=True)
+        ]
+        write_atomically(arguments.report, to_json(reports))
+    refuted = next((j.refutation for j in judgements if j.refutation is not None), None)
+    if arguments.counterexample is not None and refuted is not None:
+        write_counterexample(arguments.counterexample, refuted.inputs)
+    statuses = [judgement.exit_status(at_least) for judgement in judgements]
+    return REFUTED if REFUTED in statuses else max(statuses)
+
+
+def _check_sizes(tasks: Sequence[_Task], given: Mapping[str, int]) -> None:
+    """Of several functions, each takes the sizes that it has; one that none has is a mistake."""
+    known = {size.name for task in tasks for size in task.program.sizes if size.is_parameter}
+    unknown = [name for name in given if name not in known]
+    if unknown and len(tasks) > 1:
+        raise UsageError(f"no function has a size parameter {unknown[0]!r}")
 
 
 class _BadPort(Exception):
@@ -174,8 +196,11 @@ def _certificate(source: Source, path: Path, text: str, function: str) -> str:
     return f"matches: it says {found[0].level}"
 
 
-def _verify(task: _Task, arguments: argparse.Namespace, at_least: Level) -> int:
-    given: Mapping[str, int] = sizes_of(arguments.size)
+def _judged(task: _Task, arguments: argparse.Namespace, several: bool) -> Judgement:
+    given = sizes_of(arguments.size)
+    if several:
+        own = {size.name for size in task.program.sizes}
+        given = {name: value for name, value in given.items() if name in own}
     known, assumed = suggest_sizes(task.program, given)
     defaults = known if isinstance(task.port, ModulePort) else {**known, **assumed}
     options = CheckOptions(
@@ -185,14 +210,7 @@ def _verify(task: _Task, arguments: argparse.Namespace, at_least: Level) -> int:
         seed=arguments.seed,
         native=(lambda: compile_source(task.source, task.program)) if task.source.language == "c" else None,
     )
-    judgement = check_port(task.program, task.port, options)
-    _tell(task, judgement, at_least, arguments)
-    if arguments.report is not None:
-        content = report_of(judgement, task.program.name, task.port.label, task.certificate)
-        write_atomically(arguments.report, content)
-    if arguments.counterexample is not None and judgement.refutation is not None:
-        write_counterexample(arguments.counterexample, judgement.refutation.inputs)
-    return judgement.exit_status(at_least)
+    return check_port(task.program, task.port, options)
 
 
 def _tell(task: _Task, judgement: Judgement, at_least: Level, arguments: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,50 @@ def test_bad_modules_are_refused(name: str) -> None:
     text, message = BAD[name]
     with pytest.raises((RefusedError, UsageError), match=message):
         import_module(text)
+
+
+DAMAGED = """module {
+  func.func public @f(%A: tensor<4x4xf64>, %x: tensor<4xf64>) -> tensor<4xf64> {
+    %zero = stablehlo.constant dense<0> : tensor<i64>
+    %0:2 = stablehlo.while(%i = %zero, %y = %x) : tensor<i64>, tensor<4xf64> cond {
+      %n = stablehlo.constant dense<4> : tensor<i64>
+      %c = stablehlo.compare LT, %i, %n, SIGNED : (tensor<i64>, tensor<i64>) -> tensor<i1>
+      stablehlo.return %c : tensor<i1>
+    } do {
+      %one = stablehlo.constant dense<1> : tensor<i64>
+      %row = stablehlo.dynamic_slice %A, %i, %zero, sizes = [1, 4]
+        : (tensor<4x4xf64>, tensor<i64>, tensor<i64>) -> tensor<1x4xf64>
+      %r = stablehlo.reshape %row : (tensor<1x4xf64>) -> tensor<4xf64>
+      %s = stablehlo.dot_general %r, %y, contracting_dims = [0] x [0]
+        : (tensor<4xf64>, tensor<4xf64>) -> tensor<f64>
+      %b = stablehlo.broadcast_in_dim %s, dims = [] : (tensor<f64>) -> tensor<1xf64>
+      %z = stablehlo.dynamic_update_slice %y, %b, %i
+        : (tensor<4xf64>, tensor<1xf64>, tensor<i64>) -> tensor<4xf64>
+      %j = stablehlo.add %i, %one : tensor<i64>
+      stablehlo.return %j, %z : tensor<i64>, tensor<4xf64>
+    }
+    return %0#1 : tensor<4xf64>
+  }
+}"""
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_damaged_modules_are_read_or_refused(data: st.DataObject) -> None:
+    """A piece of the text is dropped, doubled, or replaced by another piece: no other error comes of it."""
+    pieces = re.findall(r"[\w.]+|[^\w\s]|\s+", DAMAGED)
+    at = data.draw(st.integers(0, len(pieces) - 1))
+    match data.draw(st.integers(0, 2)):
+        case 0:
+            pieces[at] = ""
+        case 1:
+            pieces[at] *= 2
+        case _:
+            pieces[at] = pieces[data.draw(st.integers(0, len(pieces) - 1))]
+    try:
+        import_module("".join(pieces))
+    except (RefusedError, UsageError):
+        return
 
 
 def test_the_place_of_an_error_is_told() -> None:
