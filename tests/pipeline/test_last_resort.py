@@ -14,8 +14,8 @@ GEMV = """
 void gemv(int n, int m, const double A[n][m], const double x[m], double y[n]) {
   for (int i = 0; i < n; i++) {
     y[i] = 1;
-    for (int j = 0; j <= i; j++)
-      if (j < m) y[i] += A[i][j] * x[j];
+    for (int j = 0; j < m; j++)
+      if (j <= i) y[i] += A[i][j] * x[j];
   }
 }
 """
