@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_capsules import mixing
 
 from exalift.base import UsageError
 from exalift.capsule import Capsule, Origin, from_bytes, is_capsule, read_capsule, to_bytes, write_capsule
 from exalift.capsule.limits import FORMAT_VERSION
 from exalift.capsule.signing import make_key, read_key
+from sample_capsules import mixing
 
 DATA = to_bytes(mixing())
 HEADER = 144

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_capsules import mixing
 
 from exalift.base import UsageError
 from exalift.capsule import START, Call, Cursor, Sweep, Walk, live_at
+from sample_capsules import mixing
 
 Event = tuple[str, int, int, int]
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sample_capsules import mixed, mixing
 
 from exalift.base import DeviceError, DType, UsageError
 from exalift.capsule import Capsule
@@ -21,6 +20,7 @@ from exalift.runtime import (
     results_of,
     run_to_end,
 )
+from sample_capsules import mixed, mixing
 
 XLA = find_device("xla")
 SESSION = XLA.open()

@@ -221,9 +221,11 @@ class _Report:
         return self.verdict(Status.UNKNOWN, known.level, known.sizes, reason, witness=known.witness)
 
     def of_proof(self, tests: TestOutcome, small: SmallSizes, outcome: BoundedOutcome) -> Verdict:
-        if outcome.undecided or not outcome.sizes or not outcome.covered:
+        if outcome.undecided or not outcome.sizes or not outcome.covered or not small.reaching:
             known = self.of_tests(tests)
             why = outcome.undecided[0] if outcome.undecided else "the budget is spent"
+            if not small.reaching:
+                why = "at small sizes the source does not do all that it can"
             if not small.tuples:
                 why = "no small sizes satisfy the constraints"
             reason = f"not decided for all values: {why}"

@@ -10,11 +10,17 @@ import numpy as np
 
 from exalift.affine import Program
 
+from .reach import reach
+
 # Candidate tuples looked at before giving up on finding one that the constraints allow.
 _MOST_CANDIDATES = 8192
 _MOST_TUPLES = 4096
 _MOST_DISTINCT = 4
 _LOW_VALUES = 3
+# Distances in the source up to the first need no sizes of their own; beyond the others runs take too long.
+_NEAR = 2
+_FARTHEST_TESTED = 40
+_FARTHEST_PROVED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,8 @@ class SizeSpace:
 
 
 def sizes_for_tests(space: SizeSpace) -> tuple[dict[str, int], ...]:
-    """A few tuples: pairwise distinct ones in either order, the smallest, odd ones, each smallest in turn.
+    """A few tuples: pairwise distinct ones in either order, the smallest, odd ones, each smallest in turn,
+    and ones at which all loops run and all conditions hold somewhere.
 
     Where sizes are so many that distinct ones would make loops long, they take turns in being equal.
     """
@@ -90,7 +97,11 @@ def sizes_for_tests(space: SizeSpace) -> tuple[dict[str, int], ...]:
     few = count <= _MOST_DISTINCT
     rising = at_least(3 + k if few else 2 + k % 3 for k in range(count))
     falling = at_least(2 + count - k if few else 4 - (k // 3 + k) % 3 for k in range(count))
-    wanted = [rising, lowest, falling]
+    far = min(reach(space.program), _FARTHEST_TESTED)
+    wanted = [rising, lowest]
+    if far > _NEAR:
+        wanted.append(tuple(far + value for value in rising))
+    wanted.append(falling)
     wanted += [rising[:k] + lowest[k : k + 1] + rising[k + 1 :] for k in range(count)]
     wanted += [lowest[:k] + falling[k : k + 1] + lowest[k + 1 :] for k in range(count)]
     if few:
@@ -127,22 +138,27 @@ class SmallSizes:
     """Tuples of small sizes, cheap ones first; the first `covering` cover every pair of values of two sizes.
 
     `bounds` are the least and greatest value of each size; `complete` is unset where there are so
-    many tuples that only some of them are here.
+    many tuples that only some of them are here. `reaching` is unset where the source's own distances are
+    so large that at all of these sizes some loop does not run, or some condition never holds.
     """
 
     tuples: tuple[dict[str, int], ...]
     covering: int
     bounds: Mapping[str, tuple[int, int]]
     complete: bool
+    reaching: bool = True
 
 
 def small_sizes(space: SizeSpace, width: int) -> SmallSizes:
-    """All admissible tuples with every size among its `width` lowest values."""
+    """All admissible tuples with every size among its `width` lowest values, or more where the source's
+    distances ask for it."""
+    distance = reach(space.program)
+    far = distance + 3 if _NEAR < distance <= _FARTHEST_PROVED else 0
     base = space.near(space.lowest)
     if base is None:
         return SmallSizes((), 0, {}, False)
     # A size that only its neighbours hold up (H >= K) starts at its own minimum.
-    ranges = [range(low, max(low + width, b + 1)) for low, b in zip(space.lowest, base, strict=True)]
+    ranges = [range(low, max(low + width, far, b + 1)) for low, b in zip(space.lowest, base, strict=True)]
     ranges = [
         range(r.start, r.start + 1) if n in space.pinned else r
         for n, r in zip(space.names, ranges, strict=True)
@@ -165,7 +181,8 @@ def small_sizes(space: SizeSpace, width: int) -> SmallSizes:
         if allowed
     }
     complete = total <= _MOST_CANDIDATES and len(kept) == len(allowed)
-    return SmallSizes(tuple(space.named(c) for c in kept), len(cover), bounds, complete)
+    reaching = distance <= _FARTHEST_PROVED or all(name in space.pinned for name in space.names)
+    return SmallSizes(tuple(space.named(c) for c in kept), len(cover), bounds, complete, reaching)
 
 
 def _pairwise(tuples: list[tuple[int, ...]]) -> list[tuple[int, ...]]:

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 
 from exalift.affine import Affine, Constraint, Expression, Guard, GuardValue, Reduce, Region, Size, nodes
+from exalift.base import UsageError
 
 from .environment import choose_sizes
 from .splits import IterationRange
@@ -25,6 +26,9 @@ says nothing."""
 
 _MOST = 20
 """How many there are where conditions on iterations ask for more."""
+
+_RUNS = 4
+"""How many iterations a loop has at least in most places: one that does not run shows nothing."""
 
 _DRAWS = 200
 
@@ -62,15 +66,18 @@ def places(around: Surroundings, number: int, seed: int) -> list[Place]:
     in many draws has one, within a limit. Inside of loops the first are at the loops' ends. Each refuted
     program doubles the number of witnesses, half of which then have the sizes that refuted.
     """
-    sizes, loops, context, conditions = around.sizes, around.loops, around.context, around.conditions
+    sizes, loops, conditions = around.sizes, around.loops, around.conditions
+    contexts = (_running(around), around.context)
     names = [size.name for size in sizes]
     more = 1 << min(len(around.refuted), _DOUBLINGS)
     enough = more * (_IN_LOOPS if loops else _WITNESSES)
-    least = {s.name: context.least(s.name, s.minimum) for s in sizes}
     found: list[Place] = []
     patterns: set[tuple[bool, ...]] = set()
     for draw in range(_DRAWS if conditions else 1 + enough):
         generator = np.random.default_rng([seed, number, draw])
+        # Every fourth place may have loops that do not run.
+        context = contexts[draw % 4 == 3]
+        least = {s.name: context.least(s.name, s.minimum) for s in sizes}
         values = _drawn_sizes(least, context, draw, generator) if draw else None
         if draw > _ORDERED and draw % 2 and around.refuted:
             values = dict(around.refuted[draw // 2 % len(around.refuted)])
@@ -85,6 +92,29 @@ def places(around: Surroundings, number: int, seed: int) -> list[Place]:
         if len(found) > more * _MOST:
             break
     return found
+
+
+def _running(around: Surroundings) -> Guard:
+    """What holds for the sizes where every loop has a few iterations, or just the context where that
+    cannot be. Of outer loops the iteration that leaves an inner one most room is taken."""
+    known = {size.name for size in around.sizes}
+    rows: list[Constraint] = []
+    for loop in around.loops:
+        for low, high in product(loop.lower, loop.upper):
+            room = high - low
+            for outer in reversed(around.loops):
+                coefficient = room.coefficient(outer.iv)
+                if coefficient:
+                    end = outer.lower[0] if coefficient < 0 else outer.upper[0] - 1
+                    room = room.substitute({outer.iv: end})
+            if room.names and room.names <= known:
+                rows.append(Constraint(room - _RUNS))
+    running = around.context & Guard.of(*dict.fromkeys(rows))
+    try:
+        choose_sizes([size.name for size in around.sizes], (), running)
+    except UsageError:
+        return around.context
+    return running
 
 
 def _drawn_sizes(

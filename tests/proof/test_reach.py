@@ -1,0 +1,41 @@
+"""Sizes at which a program does all that it can."""
+
+from __future__ import annotations
+
+import pytest
+
+from exalift.frontend.c import parse_c
+from exalift.proof.reach import reach
+from exalift.proof.sizes import SizeSpace, sizes_for_tests, small_sizes
+
+PROGRAMS = {
+    "for (int i = 0; i < n; i++) a[i] = 100;": 0,
+    "for (int i = 5; i < n; i++) a[i] = 2 * a[i - 5];": 5,
+    "for (int i = 0; i < n; i++) if (i > 7) a[i] = 0;": 8,
+    "for (int i = 0; i < n - 9; i++) a[i] = a[i + 9];": 9,
+    "for (int i = 0; i < n; i++) a[i] = a[i / 6];": 6,
+    "double s = 0; for (int k = 0; k < 40; k++) if (k > 30) s += k; a[0] = s;": 0,
+}
+
+
+def _program(body: str):
+    (program,) = parse_c(f"void f(int n, double a[n]) {{ {body} }}", "f.c")
+    return program
+
+
+@pytest.mark.parametrize("body", PROGRAMS)
+def test_the_distance_between_places_that_depend_on_sizes(body: str) -> None:
+    assert reach(_program(body)) == PROGRAMS[body]
+
+
+@pytest.mark.parametrize("start", [3, 5, 12, 30])
+def test_tests_run_every_loop(start: int) -> None:
+    space = SizeSpace.of(_program(f"for (int i = {start}; i < n; i++) a[i] = 2 * a[i - {start}];"))
+    assert any(sizes["n"] > start + 1 for sizes in sizes_for_tests(space))
+
+
+def test_small_sizes_run_every_loop_or_say_that_they_do_not() -> None:
+    near = small_sizes(SizeSpace.of(_program("for (int i = 5; i < n; i++) a[i] = 2 * a[i - 5];")), 3)
+    assert near.reaching and max(sizes["n"] for sizes in near.tuples) >= 7
+    far = small_sizes(SizeSpace.of(_program("for (int i = 90; i < n; i++) a[i] = 2 * a[i - 90];")), 3)
+    assert not far.reaching
