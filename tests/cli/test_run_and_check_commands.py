@@ -91,3 +91,31 @@ def test_devices_are_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(set(row) == {"name", "kind", "available", "reason"} for row in rows)
     assert any(row["kind"] == "xla" and row["available"] for row in rows)
     assert main(["devices"]) == 0
+
+
+def test_the_native_device_runs_checks_and_explains(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["run", MATMUL, "--device", "native", "--quiet", "-o", str(tmp_path / "native.npz")]) == 0
+    assert main(["run", MATMUL, "--quiet", "-o", str(tmp_path / "xla.npz")]) == 0
+    with np.load(tmp_path / "native.npz") as ours, np.load(tmp_path / "xla.npz") as theirs:
+        assert set(ours.files) == set(theirs.files)
+        for name in ours.files:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5)
+    assert main(["check", MATMUL, "--device", "native", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(["lift", MATMUL, "--explain-native", "--quiet", "-o", str(tmp_path / "out.mlir")]) == 0
+    assert "in place: loops" in "".join(capsys.readouterr())
+
+
+def test_a_capsule_runs_on_the_native_device(tmp_path: Path) -> None:
+    job = str(tmp_path / "job.xcap")
+    assert main(["pack", MATMUL, "-o", job, "--quiet"]) == 0
+    outputs = {}
+    for device in ("native", "xla"):
+        path = tmp_path / f"{device}.npz"
+        assert main(["run", job, "--device", device, "--seed", "1", "--quiet", "-o", str(path)]) == 0
+        with np.load(path) as results:
+            outputs[device] = {name: results[name] for name in results.files}
+    for name, value in outputs["xla"].items():
+        np.testing.assert_allclose(outputs["native"][name], value, rtol=1e-5)

@@ -19,9 +19,9 @@ from .options import positive_seconds
 
 _HEADER = (
     *("kernel", "lifted", "loops", "ops", "proof", "enumerated", "filtered", "evaluated", "pruned"),
-    *("seconds", "right", "XLA", "C", "speed"),
+    *("seconds", "right", "XLA", "C", "speed", "native", "speed"),
 )
-_RIGHT = frozenset({2, 5, 6, 7, 8, 9, 11, 12, 13})
+_RIGHT = frozenset({2, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15})
 _OPS_WIDTH = 44
 
 
@@ -32,6 +32,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="gcc",
         metavar="NAMES",
         help="of gcc, clang, polly; with commas; 'none' for no measurement (gcc)",
+    )
+    parser.add_argument(
+        "--devices",
+        default="xla",
+        metavar="NAMES",
+        help="of xla (always measured) and native; with commas (xla)",
     )
     parser.add_argument("--only", metavar="PATTERN", default="*", help="the kernels of these names (*)")
     parser.add_argument(
@@ -58,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         tuple(names),
         arguments.only,
         arguments.single,
+        "native" in _devices(arguments.devices),
         Options(budget_s=arguments.budget, level=arguments.proof),
     )
     for path in (arguments.json, arguments.chart):
@@ -74,6 +81,15 @@ def run(arguments: argparse.Namespace) -> int:
         say(messages, f"wrote {arguments.chart}")
     wrong = [row for row in found.rows if row.right is False or row.right_single is False]
     return 1 if wrong or found.count("failed") else 0
+
+
+def _devices(names: str) -> tuple[str, ...]:
+    """UsageError for a device that is neither xla nor native."""
+    found = tuple(name for name in names.split(",") if name)
+    for name in found:
+        if name not in ("xla", "native"):
+            raise UsageError(f"--devices takes xla and native, not {name!r}")
+    return found
 
 
 def _line(row: Row) -> str:
@@ -127,6 +143,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         _seconds(row.lifted_seconds),
         _seconds(row.best_native),
         f"{row.ratio:.2f}x" if row.ratio is not None else "-",
+        _seconds(row.device_seconds),
+        f"{row.device_ratio:.2f}x" if row.device_ratio is not None else "-",
     )
 
 

@@ -23,6 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_search_options(parser)
     parser.add_argument("--seed", type=seed, default=0, help="what the random inputs are made from (0)")
     parser.add_argument("--compiler", default="gcc", help="gcc, clang, polly or a command (gcc)")
+    parser.add_argument("--device", choices=("xla", "native"), default="xla", help="where to run it (xla)")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
@@ -52,16 +53,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(lifted: Lifted, arguments: argparse.Namespace) -> bool:
-    found = check(lifted, seed=arguments.seed, compiler=arguments.compiler, timed=True)
+    found = check(
+        lifted, seed=arguments.seed, compiler=arguments.compiler, timed=True, device=arguments.device
+    )
     messages = message_console(arguments.quiet)
     if lifted.notes:
         say(messages, render_diagnostics(lifted.notes))
     if not (arguments.quiet and found.agrees):
-        say(output_console(), _table(lifted, found, arguments.compiler))
+        say(output_console(), _table(lifted, found, arguments.compiler, arguments.device))
     return found.agrees
 
 
-def _table(lifted: Lifted, found: Check, compiler: str) -> str:
+def _table(lifted: Lifted, found: Check, compiler: str, device: str) -> str:
     sizes = ", ".join(f"{name} = {value}" for name, value in found.sizes.items())
     at = f" at {sizes}" if sizes else ""
     rows = [("result", "largest error", "relative", "allowed", "")]
@@ -75,9 +78,10 @@ def _table(lifted: Lifted, found: Check, compiler: str) -> str:
     lines = [f"{lifted.function}: source and lifted program {said}{at} (seed {found.seed})"]
     lines += [f"  {line}" for line in Columns(tuple(rows), frozenset({1, 2, 3})).lines()]
     if found.native_seconds and found.lifted_seconds:
+        name = {"xla": "XLA", "native": "native"}[device]
         ratio = found.native_seconds / found.lifted_seconds
         lines.append(
-            f"  {compiler} {found.native_seconds:.3g} s, XLA {found.lifted_seconds:.3g} s: "
+            f"  {compiler} {found.native_seconds:.3g} s, {name} {found.lifted_seconds:.3g} s: "
             f"{ratio:.3g} times as fast"
         )
     return "\n".join(lines)

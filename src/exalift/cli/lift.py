@@ -16,6 +16,7 @@ from exalift.base import Diagnostic, RefusedError, write_atomically
 from exalift.pipeline import (
     Lifted,
     Options,
+    explain_native,
     lift_all,
     lift_program,
     module_of,
@@ -42,6 +43,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--strict-fp",
         action="store_true",
         help="keep the order of every floating-point operation, bit for bit; sums stay loops",
+    )
+    parser.add_argument(
+        "--explain-native",
+        action="store_true",
+        help="say what each region becomes on the native device: kernels, loops, lanes, threads",
     )
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
@@ -76,6 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
             certificates = [certify(one.function, source.text, text, one.verdict) for one in lifted]
             write_certificates(certificates, certificate_path(arguments.output))
     _tell(lifted, diagnostics, arguments)
+    if arguments.explain_native:
+        for one in lifted:
+            say(message_console(False), explain_native(one))
     if arguments.report is not None:
         reports = [report_of(one) for one in lifted]
         if not lifted:

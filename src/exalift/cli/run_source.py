@@ -37,7 +37,8 @@ def run_source(arguments: argparse.Namespace) -> Mapping[str, Array]:
     if given is None and lifted.notes:
         say(message_console(arguments.quiet), render_diagnostics(lifted.notes))
     inputs = made_inputs(lifted, arguments.seed) if given is None else given
-    if device.name == "xla-cpu":
-        return run_lifted(lifted, inputs, sizes if given is not None else lifted.sizes.values)
+    if device.name in ("xla-cpu", "native"):
+        kind = "native" if device.name == "native" else "xla"
+        return run_lifted(lifted, inputs, sizes if given is not None else lifted.sizes.values, kind)
     capsule = pack(lifted)
     return results_of(capsule, run_to_end(capsule, device, initial_state(capsule, inputs)))

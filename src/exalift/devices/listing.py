@@ -17,7 +17,8 @@ from .protocol import Device, Session
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of device: its file here, the function in it that lists its devices, and what it needs."""
+    """A kind of device: its file here (or a module elsewhere, by its whole name), the function in it that
+    lists its devices, and what it needs."""
 
     name: str
     file: str
@@ -27,7 +28,8 @@ class Kind:
     def devices(self) -> tuple[Device, ...]:
         """Its devices; one that says what to install, where its library is not there."""
         try:
-            module = importlib.import_module(f".{self.file}", __package__)
+            name = self.file if "." in self.file else f".{self.file}"
+            module = importlib.import_module(name, __package__)
         except ImportError as error:
             reason = f"{error.name or error} is not installed; {self.install}"
             return (AbsentDevice(self.name, self.name, reason),)
@@ -60,6 +62,8 @@ class AbsentDevice:
 
 KINDS: tuple[Kind, ...] = (
     Kind("xla", "xla", "xla_devices", "pip install 'exalift[xla]'"),
+    # It compiles, and so it lives above the devices that need nothing of the compile side.
+    Kind("native", "exalift.native", "native_devices", "pip install 'exalift'"),
     Kind("iree", "iree", "iree_devices", "pip install 'exalift[iree]'"),
     Kind("opencl", "opencl", "opencl_devices", "pip install 'exalift[opencl]'"),
     Kind("webgpu", "webgpu", "webgpu_devices", "pip install 'exalift[webgpu]'"),

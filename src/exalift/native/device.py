@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exalift.dialects import TensorProgram
-from exalift.dialects.stablehlo import STABLEHLO
+from exalift.dialects import Dialect, TensorProgram
+from exalift.dialects.stablehlo import IMPORTED, STABLEHLO, import_module
 from exalift.llvm import Target, available_threads, can_use_threads, compile_text, host_target
 from exalift.tensorize import usable_features
 
 from .building import build
 from .emission import ENTRY, Emitted, emit
 from .executable import NativeExecutable
+from .explain import explain
+from .planning import weigh
 from .program import Procedure
+from .session import NativeSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +42,54 @@ class NativeDevice:
     def reason(self) -> str:
         return ""
 
-    def emitted(self, program: TensorProgram, sizes: Mapping[str, int]) -> tuple[Procedure, Emitted, int]:
+    @property
+    def runs_functions(self) -> bool:
+        return True
+
+    @property
+    def runs_kernels(self) -> bool:
+        return False
+
+    def open(self) -> NativeSession:
+        """Start to use it: routines' tensor functions, on arrays of this process."""
+        return NativeSession(self.compile_module)
+
+    def emitted(
+        self, program: TensorProgram, sizes: Mapping[str, int], dialect: Dialect = STABLEHLO
+    ) -> tuple[Procedure, Emitted, int]:
         """The loops of a program, their LLVM text, and for how many threads they are."""
         threads = self.threads or (available_threads() if can_use_threads() else 1)
         target = self.target or host_target()
-        procedure, pool = build(program, sizes, STABLEHLO, usable_features(target), threads)
+        procedure, pool = build(program, sizes, dialect, usable_features(target), threads)
+        if not any(weigh(item).pays for item in procedure.body):
+            # Starting a team costs more than all there is to do.
+            threads = 1
         return procedure, emit(procedure, pool, target, threads), threads
 
-    def compile_program(self, program: TensorProgram, sizes: Mapping[str, int]) -> NativeExecutable:
+    def compile_program(
+        self, program: TensorProgram, sizes: Mapping[str, int], dialect: Dialect = STABLEHLO
+    ) -> NativeExecutable:
         """Compile a lifted program at given sizes.
 
         Raises UsageError for sizes that are missing and ops that are not known, DeviceError where LLVM fails.
         """
-        procedure, emitted, threads = self.emitted(program, sizes)
-        library = compile_text([emitted.text, *emitted.kernels], [ENTRY], self.target or host_target())
+        procedure, emitted, threads = self.emitted(program, sizes, dialect)
+        texts = [emitted.text, *emitted.kernels]
+        library = compile_text(texts, [ENTRY], self.target or host_target())
         return NativeExecutable(procedure, library, threads, emitted.text)
+
+    def compile_module(self, text: str, function: str | None = None) -> NativeExecutable:
+        """Compile a function (the only public one, where None) of a StableHLO module in text.
+
+        Raises RefusedError for what the importer does not read, else as `compile_program`.
+        """
+        return self.compile_program(import_module(text, function).program, {}, IMPORTED)
+
+    def explain(self, program: TensorProgram, sizes: Mapping[str, int]) -> str:
+        """What a program becomes, line by line: kernels, loops, lanes, threads."""
+        return explain(*self.emitted(program, sizes))
+
+
+def native_devices() -> tuple[NativeDevice, ...]:
+    """The one device of this kind."""
+    return (NativeDevice(),)

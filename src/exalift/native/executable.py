@@ -47,6 +47,22 @@ def written_buffers(items: Sequence[Item]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """An executable on memory of its own: `run` it, and `restore` what it wrote."""
+
+    executable: NativeExecutable
+    arrays: dict[str, Array]
+    initial: dict[str, Array]
+
+    def run(self) -> None:
+        self.executable.call(self.arrays)
+
+    def restore(self) -> None:
+        for name, contents in self.initial.items():
+            np.copyto(self.arrays[name], contents)
+
+
+@dataclass(frozen=True, slots=True)
 class NativeExecutable:
     """A procedure compiled for this machine, for a team of `threads`."""
 
@@ -59,7 +75,7 @@ class NativeExecutable:
         """Run once, on copies of what is written."""
         given = self._check(inputs)
         arrays = self._arrays(given)
-        self._call(arrays)
+        self.call(arrays)
         return tuple(
             np.array(arrays[array]) if array in self._untouched() else arrays[array]
             for _, array in self.procedure.results
@@ -68,18 +84,20 @@ class NativeExecutable:
     def time(self, inputs: Sequence[Array], repeats: int = 10, budget: float = 5.0) -> Timing:
         """As the protocol says; memory is taken once, and what a run writes is restored before the next,
         outside the clock."""
-        given = self._check(inputs)
-        arrays = self._arrays(given)
-        initial = {name: np.array(arrays[name]) for name in self._restored()}
-        self._call(arrays)
+        bound = self.bind(inputs)
+        bound.run()
         seconds: list[float] = []
         while not seconds or (len(seconds) < repeats and sum(seconds) < budget):
-            for name, contents in initial.items():
-                np.copyto(arrays[name], contents)
+            bound.restore()
             start = time.perf_counter()
-            self._call(arrays)
+            bound.run()
             seconds.append(time.perf_counter() - start)
         return Timing(tuple(seconds))
+
+    def bind(self, inputs: Sequence[Array]) -> Bound:
+        """Take memory once, for runs in a row."""
+        arrays = self._arrays(self._check(inputs))
+        return Bound(self, arrays, {name: np.array(arrays[name]) for name in self._restored()})
 
     def _check(self, inputs: Sequence[Array]) -> list[Array]:
         names = self.procedure.arguments
@@ -118,7 +136,7 @@ class NativeExecutable:
                 arrays[name] = aligned_zeros(buffer)
         return arrays
 
-    def _call(self, arrays: dict[str, Array]) -> None:
+    def call(self, arrays: dict[str, Array]) -> None:
         addresses: NDArray[np.uint64] = np.array(
             [arrays[name].ctypes.data for name in self.procedure.buffers], np.uint64
         )

@@ -27,11 +27,13 @@ _LIMIT_SECONDS = 30.0
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
     """compilers: what to compare speed with, none for no measurement. pattern: of kernels' names.
-    single: check single precision as well, where a kernel has it. repeats: runs that a median is of."""
+    single: check single precision as well, where a kernel has it. native: measure
+    the native device too. repeats: runs that a median is of."""
 
     compilers: tuple[str, ...] = ("gcc",)
     pattern: str = "*"
     single: bool = False
+    native: bool = False
     lifting: Options = field(default_factory=Options)
 
 
@@ -40,7 +42,8 @@ class Row:
     """One kernel.
 
     status: "lifted", "partial", "refused", or "failed" with a message. right: whether values at odd sizes
-    agree with the compiled source. native_seconds: by compiler; seconds are medians.
+    agree with the compiled source. native_seconds: by compiler; device_seconds: on the native device.
+    Seconds are medians.
     """
 
     kernel: str
@@ -59,11 +62,18 @@ class Row:
     largest_error: float | None = None
     lifted_seconds: float | None = None
     native_seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    device_seconds: float | None = None
 
     @property
     def best_native(self) -> float | None:
         """Seconds of the fastest of the compiled versions."""
         return min(self.native_seconds.values(), default=None)
+
+    @property
+    def device_ratio(self) -> float | None:
+        """The same for the native device."""
+        native, device = self.best_native, self.device_seconds
+        return native / device if native is not None and device else None
 
     @property
     def ratio(self) -> float | None:
@@ -101,7 +111,7 @@ class Bench:
 
     def to_dict(self) -> dict[str, object]:
         """Everything, for JSON."""
-        rows = [{**asdict(row), "ratio": row.ratio} for row in self.rows]
+        rows = [{**asdict(row), "ratio": row.ratio, "device_ratio": row.device_ratio} for row in self.rows]
         return {
             "schema": 1,
             "folder": self.folder,
@@ -224,4 +234,7 @@ def _with_speed(
         function.close()
     arguments = [inputs[argument.name] for argument in lifted.program.arguments]
     seconds = lifted.compiled(values).time(arguments, budget=_LIMIT_SECONDS).median
-    return replace(row, native_seconds=native, lifted_seconds=seconds)
+    device = None
+    if options.native:
+        device = lifted.compiled(values, "native").time(arguments, budget=_LIMIT_SECONDS).median
+    return replace(row, native_seconds=native, lifted_seconds=seconds, device_seconds=device)

@@ -278,6 +278,13 @@ class Lifted:
         return values
 
 
+def explain_native(lifted: Lifted) -> str:
+    """What the program becomes on the native device at its sizes, line by line."""
+    from exalift.native import NativeDevice  # see above
+
+    return NativeDevice().explain(lifted.program, lifted.sizes.values)
+
+
 def level_name(verdict: Verdict) -> str:
     """The level that a verdict reached, as reports call it."""
     return "none" if verdict.level is None else verdict.level.value

@@ -21,12 +21,13 @@ def made_inputs(lifted: Lifted, seed: int) -> dict[str, Contents]:
 
 
 def run_lifted(
-    lifted: Lifted, inputs: Mapping[str, Contents], sizes: Mapping[str, int]
+    lifted: Lifted, inputs: Mapping[str, Contents], sizes: Mapping[str, int], device: str = "xla"
 ) -> dict[str, Contents]:
     """Results by name. Sizes that are not given are told by the arrays' shapes.
 
-    Raises UsageError for inputs that are missing, unknown or misshapen, DeviceError where XLA fails.
+    The device is "xla" or "native". Raises UsageError for inputs that are missing, unknown or misshapen,
+    DeviceError where the device fails.
     """
-    values = lifted.call((), inputs, sizes)
+    values = lifted.call((), inputs, sizes, device)
     names = [result.name for result in lifted.program.results]
     return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}

@@ -1,0 +1,72 @@
+"""The native device in use: tensor functions of capsules on NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from exalift.base import DeviceError, DType, TensorShape
+from exalift.capsule import Routine
+from exalift.capsule.stablehlo_artifact import check_artifact
+from exalift.devices import Array, Buffer, KernelExecutable
+
+from .executable import NativeExecutable
+
+CompileModule = Callable[[str, str | None], NativeExecutable]
+"""Compiles a function, by its name, of a module's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class NativeBuffer:
+    """An array of this process."""
+
+    value: Array
+
+    @property
+    def type(self) -> TensorShape:
+        name = self.value.dtype.name
+        return TensorShape(self.value.shape, next(dtype for dtype in DType if dtype.numpy_name == name))
+
+
+@dataclass(frozen=True, slots=True)
+class NativeFunction:
+    """A routine's tensor function, compiled."""
+
+    executable: NativeExecutable
+
+    def run(self, operands: Sequence[Buffer | int]) -> tuple[Buffer, ...]:
+        values = [np.asarray(o, np.int64) if isinstance(o, int) else _own(o) for o in operands]
+        return tuple(NativeBuffer(value) for value in self.executable.run(values))
+
+
+def _own(buffer: Buffer) -> Array:
+    if not isinstance(buffer, NativeBuffer):
+        raise DeviceError("a buffer of another device was given to native")
+    return buffer.value
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSession:
+    """Nothing is held that would have to be given back."""
+
+    compile_module: CompileModule
+
+    def compile_function(self, routine: Routine) -> NativeFunction:
+        if routine.function is None:
+            raise DeviceError(f"{routine.name} has no tensor function, and native runs no kernels")
+        text = check_artifact(routine.function, routine.signature)
+        return NativeFunction(self.compile_module(text, "main"))
+
+    def compile_kernel(self, routine: Routine) -> KernelExecutable:
+        raise DeviceError(f"native runs no kernels, and was asked for {routine.name}")
+
+    def put(self, value: Array) -> NativeBuffer:
+        return NativeBuffer(np.array(value))
+
+    def get(self, buffer: Buffer) -> Array:
+        return _own(buffer)
+
+    def close(self) -> None:
+        pass
