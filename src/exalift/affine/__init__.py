@@ -5,7 +5,7 @@ from .affine_expression import Affine, Atom, FloorDiv
 from .at_sizes import at_sizes, merge_sizes
 from .conditions import Condition, DomainError, WeightedPoints, limited
 from .constant_folding import fold_constants, fold_literals
-from .domains import is_implied, simplify_guard, without
+from .domains import is_implied, renew_operations, simplify_guard, without
 from .evaluate import evaluate, guard_mask
 from .evaluate_regions import evaluate_regions
 from .expressions import (
@@ -93,6 +93,7 @@ __all__ = [
     "parameter_arrays",
     "print_expression",
     "print_program",
+    "renew_operations",
     "rewrite",
     "simplify_guard",
     "solve_sizes",

@@ -53,6 +53,11 @@ def limited(operations: int = _OPERATIONS) -> Generator[None]:
         context.reset_operations()
 
 
+def renew_operations() -> None:
+    """Let isl do as many operations again as `limited` allows; for callers that look at the clock between."""
+    isl.DEFAULT_CONTEXT.reset_operations()
+
+
 def encode(name: str) -> str:
     """A symbol's name as an isl identifier; prefixed, since isl has keywords such as `max` and `mod`."""
     if name.isascii() and name.isidentifier():

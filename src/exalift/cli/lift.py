@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from exalift.base import Diagnostic, RefusedError, write_atomically
+from exalift.base import Diagnostic, RefusedError, UsageError, write_atomically
 from exalift.pipeline import (
+    DIALECTS,
     Lifted,
     Options,
     explain_native,
@@ -25,6 +26,7 @@ from exalift.pipeline import (
     report_of,
     to_json,
 )
+from exalift.pipeline.cbmc import cbmc_harness, harness_sizes
 from exalift.proof import certificate_path, certify, write_certificates
 
 from .console import message_console, say
@@ -48,6 +50,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--explain-native",
         action="store_true",
         help="say what each region becomes on the native device: kernels, loops, lanes, threads",
+    )
+    parser.add_argument(
+        "--emit-cbmc",
+        metavar="OUT.c",
+        type=Path,
+        help="write a C harness for CBMC that compares source and lifted program at small sizes",
     )
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
@@ -75,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
                 lifted = (lift_program(source, program, options),)
         except RefusedError as refusal:
             diagnostics = refusal.diagnostics
+    if lifted and arguments.emit_cbmc is not None:
+        write_atomically(arguments.emit_cbmc, _harness(lifted, sizes_of(arguments.size)))
     if lifted:
         text = module_of(lifted)
         _write_module(text, arguments.output)
@@ -93,6 +103,15 @@ def run(arguments: argparse.Namespace) -> int:
             reports = [refusal_report(name, arguments.target, diagnostics, seconds)]
         write_atomically(arguments.report, to_json(reports))
     return 0 if lifted else 1
+
+
+def _harness(lifted: Sequence[Lifted], given: Mapping[str, int]) -> str:
+    """The harness of the only function. Raises UsageError where there are several."""
+    if len(lifted) != 1:
+        raise UsageError("--emit-cbmc is for one function; say which with -f")
+    (one,) = lifted
+    sizes = harness_sizes(one.abstracted, given)
+    return cbmc_harness(one.source, one.abstracted, one.program, sizes, DIALECTS[one.target])
 
 
 def _write_module(text: str, output: Path | None) -> None:

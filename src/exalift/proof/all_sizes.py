@@ -13,7 +13,8 @@ from exalift.dialects import Dialect, TensorProgram
 from .comparison import Comparison
 from .sums import UndecidedError, Work
 
-_ISL_OPERATIONS = 20_000_000
+# Between two looks at the clock: some seconds at the very most, where usual steps take milliseconds.
+_ISL_OPERATIONS = 1_000_000
 
 ASSUMPTIONS = (
     "sums and products may be reassociated, and sums of products distributed",
@@ -53,7 +54,7 @@ def prove_all_sizes(
     with `ASSUMPTIONS`. Where `strict_fp` is set, equal means bit for bit where every operation rounds as
     IEEE 754 says, with `STRICT_ASSUMPTIONS`: the same operations on the same operands in the same order.
     Never refutes. See docs/proof.md for what is trusted and what is not handled.
-    The budget is looked at between isl operations, whose number is bounded too.
+    The budget is looked at between calls of isl, each of which does a bounded number of operations.
     """
     start = time.monotonic()
     work = Work(start + budget_s)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
@@ -14,8 +16,10 @@ import z3
 from exalift.base import DType
 
 from .polynomials import REAL, Coefficient, Polynomial
+from .second_opinion import cvc5_says, has_cvc5
 from .terms import Atom, Terms
 
+_LOG = logging.getLogger("exalift.proof")
 _MEMORY_MIB = 1024
 
 
@@ -60,7 +64,8 @@ def decide(terms: Terms, left: Polynomial, right: Polynomial, timeout_s: float) 
 
     Reals are exact. Functions are arbitrary but the same at equal arguments, and so is `1 / 0`; of
     square roots and exponentials a little more is known. Never raises for what the solver cannot do:
-    that is UNKNOWN.
+    that is UNKNOWN. Where cvc5 is installed it is asked too; if the two contradict each other the answer
+    is UNKNOWN, and an error is logged.
     """
     if left == right:
         return Decision(Answer.EQUAL)
@@ -71,15 +76,27 @@ def decide(terms: Terms, left: Polynomial, right: Polynomial, timeout_s: float) 
         solver.set("timeout", max(1, int(timeout_s * 1000)))
         solver.set("max_memory", _MEMORY_MIB)
         solver.add(*encoder.axioms, first != second)
-        result = solver.check()
-        if result == z3.unsat:
+        started = time.monotonic()
+        said = str(solver.check())
+        values = encoder.values(solver.model()) if said == "sat" else {}
+        left_s = timeout_s - (time.monotonic() - started)
+        said = _agreed(said, cvc5_says(str(solver.to_smt2()), left_s) if has_cvc5() else "unknown")
+        if said == "unsat":
             return Decision(Answer.EQUAL)
-        if result == z3.sat:
-            return Decision(Answer.DIFFERENT, encoder.values(solver.model()))
+        if said == "sat":
+            return Decision(Answer.DIFFERENT, values)
     except z3.Z3Exception:
         # Out of memory, cancelled, or a value that has no finite form.
         pass
     return Decision(Answer.UNKNOWN)
+
+
+def _agreed(first: str, second: str) -> str:
+    """What two solvers say together: what either knows, unless they contradict each other."""
+    if {first, second} == {"sat", "unsat"}:
+        _LOG.error("two solvers contradict each other (z3: %s, cvc5: %s); taken as undecided", first, second)
+        return "unknown"
+    return second if first == "unknown" else first
 
 
 class _Encoder:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import groupby, permutations, product
 from math import lcm
 
-from exalift.affine import NEVER, Affine, Condition, Constraint, Guard, WeightedPoints
+from exalift.affine import NEVER, Affine, Condition, Constraint, Guard, WeightedPoints, renew_operations
 
 INDEX = "%index"
 """The atom whose element at `x` is the number `x`."""
@@ -85,6 +85,7 @@ class Work:
         """Raises UndecidedError once the time is spent or a sum is too long."""
         if time.monotonic() > self.deadline:
             raise UndecidedError("the time is spent")
+        renew_operations()
         if terms > _MOST_TERMS:
             raise UndecidedError(f"more than {_MOST_TERMS} terms")
 
