@@ -164,3 +164,17 @@ def test_include_directories_and_macros_are_used(tmp_path: Path, capsys: pytest.
     assert main(["lift", str(path), "-I", str(tmp_path / "include"), "-D", "N=12", "--quiet"]) == 0
     assert "tensor<13xf32>" in capsys.readouterr().out
     assert main(["lift", str(path), "-I", str(tmp_path / "include"), "--size", "N=12"]) != 0
+
+
+def test_strict_fp_and_a_harness(tmp_path):
+    path = tmp_path / "dot.c"
+    path.write_text(
+        "double dot(int n, const double *a, const double *b)\n{\n    double s = 0;\n"
+        "    for (int i = 0; i < n; i++)\n        s += a[i] * b[i];\n    return s;\n}\n"
+    )
+    harness, report = tmp_path / "harness.c", tmp_path / "report.json"
+    options = ["--strict-fp", "--emit-cbmc", str(harness), "--report", str(report), "-o", str(tmp_path / "o")]
+    assert main(["lift", str(path), *options, "--quiet"]) == 0
+    found = json.loads(report.read_text())
+    assert (found["status"], found["residual_loops"], found["proof"]) == ("partial", 1, "all-sizes")
+    assert "__CPROVER_assert" in harness.read_text()
