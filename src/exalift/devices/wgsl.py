@@ -239,6 +239,9 @@ class WgslLanguage:
         elif target is DType.UI64 and source.is_signed and not source.is_float:
             # u64 of an i32 does not extend the sign.
             value = f"i64({value})"
+        elif target is DType.I64 and not source.is_signed and not source.is_float:
+            # Nor does i64 of a u32 leave the sign alone on every driver.
+            value = f"u64({value})"
         return f"{self.type(target)}({value})" if target.is_float else self.wrap(target, value)
 
     def native(self, function: str, dtype: DType) -> str | None:
