@@ -82,10 +82,11 @@ def find_device(name: str) -> Device:
 
     Raises UsageError for a name that there is not, DeviceError for a device that is not available.
     """
-    devices = list_devices()
-    chosen = [device for device in devices if name in (device.name, device.kind)]
+    # A kind's file is not loaded for the sake of another kind: it may take long, or bring in a compiler.
+    named = tuple(device for kind in KINDS if kind.name == name for device in kind.devices())
+    chosen = named or tuple(d for d in list_devices() if name in (d.name, d.kind))
     if not chosen:
-        offer = ", ".join(dict.fromkeys(text for device in devices for text in (device.kind, device.name)))
+        offer = ", ".join(dict.fromkeys(text for d in list_devices() for text in (d.kind, d.name)))
         raise UsageError(f"no device {name!r}; devices: {offer}")
     for device in chosen:
         if device.available:

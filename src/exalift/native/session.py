@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exalift.base import DeviceError, DType, TensorShape
+from exalift.base import DeviceError, DType, RefusedError, TensorShape
 from exalift.capsule import Routine
 from exalift.capsule.stablehlo_artifact import check_artifact
 from exalift.devices import Array, Buffer, KernelExecutable
@@ -57,7 +57,11 @@ class NativeSession:
         if routine.function is None:
             raise DeviceError(f"{routine.name} has no tensor function, and native runs no kernels")
         text = check_artifact(routine.function, routine.signature)
-        return NativeFunction(self.compile_module(text, "main"))
+        try:
+            return NativeFunction(self.compile_module(text, "main"))
+        except RefusedError as error:
+            # Not everything that StableHLO says is read here: loops whose ends are arguments, for one.
+            raise DeviceError(f"native cannot run {routine.name}: {error}") from error
 
     def compile_kernel(self, routine: Routine) -> KernelExecutable:
         raise DeviceError(f"native runs no kernels, and was asked for {routine.name}")
