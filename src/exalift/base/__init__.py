@@ -6,11 +6,13 @@ from .dtypes import DType
 from .errors import DeviceError, ExaliftError, RefusedError, UsageError, VerificationError
 from .fields import Fields, as_integer, as_list, as_text
 from .files import write_atomically
+from .float_functions import FLOAT_FUNCTIONS
 from .random_numbers import default_range, input_generator, random_numbers
 from .span import NO_SPAN, Span
 from .tensors import TensorShape
 
 __all__ = [
+    "FLOAT_FUNCTIONS",
     "NO_SPAN",
     "DType",
     "DeviceError",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exalift.base import DType, UsageError
+from exalift.base import FLOAT_FUNCTIONS, DType, UsageError
 
 from ..functions import FUNCTIONS
 from .integers import (
@@ -27,61 +27,7 @@ from .protocol import Truth, Values
 # Relative to the largest magnitude in sight: reassociated sums of some thousand terms stay far below.
 _TOLERANCE = {DType.F64: 1e-10, DType.F32: 1e-4, DType.F16: 3e-2, DType.BF16: 2e-1}
 
-_ERF = np.frompyfunc(math.erf, 1, 1)
-
-
-def _round_away(value: Values) -> Values:
-    whole = np.trunc(value)
-    step = np.copysign(np.ones_like(value), value)
-    half = np.greater_equal(np.absolute(np.subtract(value, whole)), 0.5)
-    return np.where(half, np.add(whole, step), whole)
-
-
-def _erf(value: Values) -> Values:
-    return np.asarray(_ERF(value)).astype(value.dtype)
-
-
-def _rsqrt(value: Values) -> Values:
-    return np.divide(np.ones_like(value), np.sqrt(value))
-
-
-def _logistic(value: Values) -> Values:
-    one = np.ones_like(value)
-    return np.divide(one, np.add(one, np.exp(np.negative(value))))
-
-
-_FUNCTIONS: dict[str, Callable[..., Values]] = {
-    "add": np.add,
-    "subtract": np.subtract,
-    "multiply": np.multiply,
-    "divide": np.divide,
-    "remainder": np.fmod,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
-    "negate": np.negative,
-    "abs": np.absolute,
-    "sign": np.sign,
-    "power": np.power,
-    "atan2": np.arctan2,
-    "sqrt": np.sqrt,
-    "rsqrt": _rsqrt,
-    "cbrt": np.cbrt,
-    "exponential": np.exp,
-    "exponential_minus_one": np.expm1,
-    "log": np.log,
-    "log_plus_one": np.log1p,
-    "logistic": _logistic,
-    "tanh": np.tanh,
-    "sine": np.sin,
-    "cosine": np.cos,
-    "tan": np.tan,
-    "floor": np.floor,
-    "ceil": np.ceil,
-    "round_nearest_even": np.rint,
-    "round_nearest_afz": _round_away,
-    "erf": _erf,
-    **COMPARISONS,
-}
+_FUNCTIONS: Mapping[str, Callable[..., Values]] = {**FLOAT_FUNCTIONS, **COMPARISONS}
 _REDUCTIONS: dict[str, np.ufunc] = {
     "add": np.add,
     "multiply": np.multiply,

@@ -5,17 +5,14 @@ Integers wrap; floating point is IEEE with nothing reported. See `functions` for
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exalift.base import DType
+from exalift.base import FLOAT_FUNCTIONS, DType
 
 Values = NDArray[np.generic]
-
-_ERF = np.frompyfunc(math.erf, 1, 1)
 
 
 def native(dtype: DType) -> np.dtype[np.generic]:
@@ -29,25 +26,6 @@ def _remainder(left: Values, right: Values) -> Values:
 def _divide(left: Values, right: Values) -> Values:
     exact = np.subtract(left, _remainder(left, right))
     return np.where(np.equal(right, 0), np.zeros_like(left), np.floor_divide(exact, right))
-
-
-def _round_away(value: Values) -> Values:
-    whole = np.trunc(value)
-    half = np.greater_equal(np.absolute(np.subtract(value, whole)), 0.5)
-    return np.where(half, np.add(whole, np.copysign(np.ones_like(value), value)), whole)
-
-
-def _logistic(value: Values) -> Values:
-    one = np.ones_like(value)
-    return np.divide(one, np.add(one, np.exp(np.negative(value))))
-
-
-def _rsqrt(value: Values) -> Values:
-    return np.divide(np.ones_like(value), np.sqrt(value))
-
-
-def _erf(value: Values) -> Values:
-    return np.asarray(_ERF(value)).astype(value.dtype)
 
 
 def _shift(function: str, value: Values, amount: Values) -> Values:
@@ -90,29 +68,6 @@ _COMMON: dict[str, Callable[..., Values]] = {
     "select": np.where,
 }
 _INTEGER: dict[str, Callable[..., Values]] = {"divide": _divide, "remainder": _remainder}
-_FLOAT: dict[str, Callable[..., Values]] = {
-    "divide": np.divide,
-    "remainder": np.fmod,
-    "power": np.power,
-    "atan2": np.arctan2,
-    "sqrt": np.sqrt,
-    "rsqrt": _rsqrt,
-    "cbrt": np.cbrt,
-    "exponential": np.exp,
-    "exponential_minus_one": np.expm1,
-    "log": np.log,
-    "log_plus_one": np.log1p,
-    "logistic": _logistic,
-    "tanh": np.tanh,
-    "sine": np.sin,
-    "cosine": np.cos,
-    "tan": np.tan,
-    "floor": np.floor,
-    "ceil": np.ceil,
-    "round_nearest_even": np.rint,
-    "round_nearest_afz": _round_away,
-    "erf": _erf,
-}
 
 
 def apply(function: str, operands: Sequence[Values]) -> Values:
@@ -124,7 +79,8 @@ def apply(function: str, operands: Sequence[Values]) -> Values:
             return np.asarray(_shift(function, values[0], values[1]))
         if function in _COMMON:
             return np.asarray(_COMMON[function](*values))
-        return np.asarray((_FLOAT if kind == "f" else _INTEGER)[function](*values))
+        functions = FLOAT_FUNCTIONS if kind == "f" else _INTEGER
+        return np.asarray(functions[function](*values))
 
 
 def convert(value: Values, target: DType) -> Values:
