@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import TypeVar, cast
 
@@ -47,6 +48,13 @@ class Fields:
 
     def integer(self, name: str, least: int = -(1 << 62), most: int = 1 << 62) -> int:
         return as_integer(self.field(name), f"{self.what}: {name!r}", least, most)
+
+    def number(self, name: str) -> float:
+        """An integer or a float, finite."""
+        value = self.field(name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            raise UsageError(f"{self.what}: {name!r} is not a number: {shown(value)}")
+        return float(value)
 
     def truth(self, name: str) -> bool:
         value = self.field(name)

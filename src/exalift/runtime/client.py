@@ -11,6 +11,7 @@ from exalift.base import Fields, UsageError
 
 from .daemon import SOCKET
 from .messages import ClosedError, Line
+from .overview import Overview, overview_of
 from .record import Record, record_of
 
 
@@ -63,6 +64,10 @@ class Client:
     def jobs(self) -> tuple[Record, ...]:
         """The tenant's jobs, in the order in which they came."""
         return self.ask("ps").each("jobs", 1 << 20, record_of)
+
+    def overview(self) -> Overview:
+        """What the tenant may see of devices, jobs and quotas."""
+        return overview_of(self.ask("overview"))
 
     def wait(self, job: str, seconds: int = 3600) -> Record:
         """The record when the job has ended, or after so long."""

@@ -9,14 +9,16 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from exalift.base import Fields, UsageError
+from exalift.base import Fields, UsageError, as_integer
+from exalift.capsule import Cursor, limits
 
 from .messages import ClosedError, pack, receive
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a worker said: `time` is a monotonic clock's, the same for all processes of the machine."""
+    """What a worker said: `time` is a monotonic clock's, the same for all processes of the machine; `cursor`
+    where the job is, if it said so."""
 
     device: str
     what: str
@@ -24,6 +26,7 @@ class Event:
     reason: str = ""
     steps: int = 0
     time: float = 0.0
+    cursor: Cursor | None = None
 
 
 Listener = Callable[[Event], Awaitable[None]]
@@ -114,4 +117,16 @@ def _event(device: str, fields: Fields) -> Event:
         fields.text("reason", 1 << 16) if fields.has("reason") else "",
         fields.integer("steps", 0) if fields.has("steps") else 0,
         time,
+        _cursor(fields) if fields.has("positions") else None,
     )
+
+
+def _cursor(fields: Fields) -> Cursor:
+    """The place in the plan, without what is inside a kernel."""
+    positions, counters = (
+        tuple(as_integer(value, name) for value in fields.list(name, limits.DEPTH + 1))
+        for name in ("positions", "counters")
+    )
+    if not positions or min(positions) < 0:
+        raise UsageError("an event: a cursor has no positions, or one below 0")
+    return Cursor(positions, counters)

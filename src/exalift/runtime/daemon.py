@@ -22,7 +22,9 @@ from exalift.devices import Device, list_devices
 from .crew import Crew, Event
 from .intake import Submission, checkpoint_of, read_submission
 from .messages import ClosedError, pack, receive
+from .overview import DaemonView, JobView
 from .policy import WEIGHTS, Demand, Room, admit, place
+from .progress import Meter
 from .record import Migration, Record, Status, read_record
 from .state_file import StateFile
 from .tenants import Tenant, find_tenant, read_tenants
@@ -55,6 +57,7 @@ class Daemon:
     moves: dict[str, _Move] = field(default_factory=dict[str, _Move])
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     crew: Crew = field(default_factory=Crew)
+    meters: dict[str, Meter] = field(default_factory=dict[str, Meter])
     kept: dict[str, asyncio.Future[None]] = field(default_factory=dict[str, "asyncio.Future[None]"])
 
     def folder(self, name: str) -> Path:
@@ -135,6 +138,8 @@ class Daemon:
     def _on_job_event(self, record: Record, event: Event) -> None:
         move = self.moves.get(record.name)
         record.steps = max(record.steps, event.steps)
+        if event.cursor is not None:
+            self._meter(record).note(event.cursor, time.monotonic())
         match event.what:
             case "done":
                 self._end(record, Status.DONE, "")
@@ -155,7 +160,7 @@ class Daemon:
                 source = record.reason.removeprefix("moving from ")
                 record.reason = ""
                 downtime = event.time - move.last_step if move.last_step else 0.0
-                done = Migration(source, move.destination, downtime, move.prepared - move.begun)
+                done = Migration(source, move.destination, downtime, move.prepared - move.begun, time.time())
                 record.migrations.append(done)
                 record.keep(self.folder(record.name))
                 self._end_move(record, done)
@@ -166,6 +171,7 @@ class Daemon:
 
     def _end(self, record: Record, status: Status, reason: str) -> None:
         record.status, record.device, record.reason = status, "", reason[: 1 << 12]
+        record.ended = time.time()
         record.keep(self.folder(record.name))
         self._end_move(record, UsageError(f"the job is {status.value} before it could move"))
         if kept := self.kept.pop(record.name, None):
@@ -215,6 +221,7 @@ class Daemon:
             submission.device,
             size,
             arrival,
+            submitted=time.time(),
         )
         able = self._able(capsule, record.wanted)
         demand = Demand(record.name, record.tenant, record.priority, size, arrival, able)
@@ -271,6 +278,27 @@ class Daemon:
             await kept
         return await asyncio.to_thread(checkpoint_of, self.folder(record.name))
 
+    def _meter(self, record: Record) -> Meter:
+        if record.name not in self.meters:
+            self.meters[record.name] = Meter.of(self.capsules[record.name])
+        return self.meters[record.name]
+
+    def view(self) -> DaemonView:
+        """All that is known now."""
+        jobs: list[JobView] = []
+        for record in self.records.values():
+            if record.name not in self.capsules:
+                jobs.append(JobView(record))
+                continue
+            move = self.moves.get(record.name)
+            meter = self._meter(record)
+            running = record.status is Status.RUNNING
+            progress = meter.at_end() if record.status is Status.DONE else meter.progress(moving=running)
+            places = self._able(self.capsules[record.name], "any") if not record.status.is_end else ()
+            jobs.append(JobView(record, places, move.destination if move else "", progress))
+        devices = [(name, d.kind, self.crew.pid(name) != 0) for name, d in self.devices.items()]
+        return DaemonView(time.time(), self.room, devices, self.tenants, jobs)
+
     async def wait(self, record: Record, seconds: float) -> None:
         """Until the job ends, or for so long."""
         async with self.changed:
@@ -289,6 +317,8 @@ async def answer(daemon: Daemon, request: Fields) -> dict[str, object]:
         case "ps":
             own = [record for record in daemon.records.values() if record.tenant == tenant.name]
             return {"jobs": [record.as_fields() for record in sorted(own, key=lambda r: r.arrival)]}
+        case "overview":
+            return daemon.view().seen_by(tenant).as_fields()
         case "devices":
             rows = {name: daemon.crew.pid(name) for name in daemon.devices}
             return {"devices": [{"name": name, "worker": pid} for name, pid in rows.items()]}

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from exalift.base import Fields, UsageError, write_atomically
 
+WARM_SECONDS = 0.05
+"""A move that was prepared within this was a warm one."""
+
 
 class Status(Enum):
     """Where a job is. The last three are ends."""
@@ -27,17 +30,25 @@ class Status(Enum):
 @dataclass(frozen=True, slots=True)
 class Migration:
     """A move. Seconds from the last step completed at the source to the first completed at the destination,
-    and of preparing the destination before, while the job went on."""
+    and of preparing the destination before, while the job went on; `at` is when it ended, in Unix's seconds,
+    0 where nobody noted it."""
 
     source: str
     destination: str
     downtime: float
     preparation: float
+    at: float = 0.0
+
+    @property
+    def warm(self) -> bool:
+        """Whether nothing had to be started or compiled for it, as far as the time it took can tell."""
+        return self.preparation < WARM_SECONDS
 
 
 @dataclass(slots=True)
 class Record:
-    """A job's record. `device` is where it is, empty while it waits; `wanted` a device's name, or "any"."""
+    """A job's record. `device` is where it is, empty while it waits; `wanted` a device's name, or "any".
+    submitted and ended: Unix's seconds, 0 where that is not known or not so yet."""
 
     name: str
     tenant: str
@@ -51,6 +62,8 @@ class Record:
     steps: int = 0
     crashes: int = 0
     reason: str = ""
+    submitted: float = 0.0
+    ended: float = 0.0
     migrations: list[Migration] = field(default_factory=list[Migration])
 
     def as_fields(self) -> dict[str, object]:
@@ -68,12 +81,16 @@ class Record:
             "steps": self.steps,
             "crashes": self.crashes,
             "reason": self.reason,
+            "submitted_ms": round(self.submitted * 1e3),
+            "ended_ms": round(self.ended * 1e3),
             "migrations": [
                 {
                     "source": move.source,
                     "destination": move.destination,
                     "downtime_us": round(move.downtime * 1e6),
                     "preparation_us": round(move.preparation * 1e6),
+                    "at_ms": round(move.at * 1e3),
+                    "warm": move.warm,
                 }
                 for move in self.migrations
             ],
@@ -111,6 +128,8 @@ def record_of(fields: Fields) -> Record:
         fields.integer("steps"),
         fields.integer("crashes"),
         fields.text("reason", 1 << 16),
+        _seconds(fields, "submitted_ms"),
+        _seconds(fields, "ended_ms"),
         list(fields.each("migrations", 1 << 20, _migration)),
     )
     return record
@@ -122,4 +141,10 @@ def _migration(item: Fields) -> Migration:
         item.text("destination"),
         item.integer("downtime_us") / 1e6,
         item.integer("preparation_us") / 1e6,
+        _seconds(item, "at_ms"),
     )
+
+
+def _seconds(fields: Fields, name: str) -> float:
+    """A time in milliseconds, in seconds; 0 in records from before there were times."""
+    return fields.integer(name) / 1e3 if fields.has(name) else 0.0

@@ -20,11 +20,13 @@ _MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A name, the SHA-256 of its token in hexadecimal, and what it may have."""
+    """A name, the SHA-256 of its token in hexadecimal, what it may have, and whether it sees (and no more
+    than sees) the jobs of all."""
 
     name: str
     token_sha256: str
     quota: Quota
+    oversees: bool = False
 
 
 def _digest(token: str) -> str:
@@ -77,7 +79,8 @@ def _read(item: Fields) -> Tenant:
         item.integer("bytes", 0) if item.has("bytes") else default.bytes,
         highest,
     )
-    found = Tenant(name, item.text("token_sha256", 64), quota)
+    oversees = item.truth("oversees") if item.has("oversees") else False
+    found = Tenant(name, item.text("token_sha256", 64), quota, oversees)
     item.done()
     return found
 

@@ -209,7 +209,11 @@ class Worker:
             self._keep(job)
         if now - job.told >= _PROGRESS_SECONDS:
             job.told = now
-            self.line.send({"event": "progress", "job": job.name, "steps": job.steps})
+            self._tell_progress(job, execution.cursor)
+
+    def _tell_progress(self, job: _Job, cursor: Cursor) -> None:
+        place = {"positions": cursor.positions, "counters": cursor.counters}
+        self.line.send({"event": "progress", "job": job.name, "steps": job.steps, **place})
 
     def _keep(self, job: _Job) -> None:
         if job.execution is None or job.file is None:
