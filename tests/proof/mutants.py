@@ -130,8 +130,9 @@ def _substitutes(node, leaves, dialect) -> Iterator[object]:
         case ArrayValue():
             yield from (leaf for leaf in leaves if leaf != node and leaf.type == node.type)
         case Operation(name, operands, attributes, _):
-            for swapped in {operands[::-1], operands[:1] + operands[:0:-1]} - {operands}:
-                yield _rebuilt(name, swapped, attributes, dialect)
+            for swapped in dict.fromkeys((operands[::-1], operands[:1] + operands[:0:-1])):
+                if swapped != operands:
+                    yield _rebuilt(name, swapped, attributes, dialect)
             yield from operands
             short = name.removeprefix("stablehlo.")
             for family in _CONFUSIONS:

@@ -6,7 +6,10 @@ What differs is decided by running at sizes that are larger than those at which 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
 from itertools import islice
 
 import numpy as np
@@ -18,30 +21,48 @@ from exalift.affine.algebra import Machine
 from exalift.base import ExaliftError
 from exalift.dialects import Dialect, TensorProgram, evaluate_program
 from exalift.proof.all_sizes import prove_all_sizes
-from exalift.proof.sizes import SizeSpace
+from exalift.proof.runs import Pair
+from exalift.proof.sizes import SizeSpace, sizes_for_tests
+from exalift.proof.tested import run_tests
 
 _MACHINE = Machine()
 _STYLES = ("normal", "ties", "positive", "huge", "zeros")
 # A mutant whose results are this close, in relation to the largest, has rounded otherwise.
 _CLOSE = 1e-6
+# Mutants that are listed before some are drawn, and tries for each that is drawn with two changes.
+_MOST_LISTED = 4000
+_MOST_DOUBLES = 20
+
+
+class Judgement(Enum):
+    """What running and the prover say of a mutant. FALSE must never be."""
+
+    REFUTED = "differs, and the tests of `prove` refute it"
+    UNPROVED = "differs, and is neither refuted nor proved"
+    FALSE = "differs, and is proved"
+    SAME_PROVED = "no difference is seen, and it is proved"
+    SAME_UNKNOWN = "no difference is seen, and it is not proved"
 
 
 @dataclass
 class Counts:
     """Mutants by what running and the prover say of them; `false` must stay empty."""
 
-    differ: int = 0
-    same_proved: int = 0
-    same_unknown: int = 0
-    false: list[object] = None
+    by_judgement: Counter[Judgement] = field(default_factory=Counter)
+    false: list[object] = field(default_factory=list)
 
-    def __post_init__(self):
-        self.false = []
+    def of(self, *judgements: Judgement) -> int:
+        return sum(self.by_judgement[judgement] for judgement in judgements)
+
+    @property
+    def differ(self) -> int:
+        return self.of(Judgement.REFUTED, Judgement.UNPROVED, Judgement.FALSE)
 
     def __str__(self):
+        same = self.of(Judgement.SAME_PROVED, Judgement.SAME_UNKNOWN)
         return (
             f"{self.differ} mutants differ, {len(self.false)} of them proved; of "
-            f"{self.same_proved + self.same_unknown} that mean the same {self.same_proved} proved"
+            f"{same} that mean the same {self.of(Judgement.SAME_PROVED)} proved"
         )
 
 
@@ -126,25 +147,71 @@ def _close(one, other, dtype) -> bool:
     return bool(np.all(np.isfinite(other)) and np.all(np.abs(one - other) <= _CLOSE * max(1.0, scale)))
 
 
+def judge(source, lifted, dialect: Dialect, sizes_list, budget_s: float = 3.0) -> Judgement:
+    """Prove and test a pair; what tests do not tell apart is run at the sizes as well.
+
+    The prover for all sizes is asked whatever the tests say.
+    """
+    proved = prove_all_sizes(source, lifted, dialect, budget_s=budget_s).proved
+    pair = Pair(source, lifted, dialect)
+    try:
+        pair.check()
+        tests = run_tests(pair, sizes_for_tests(SizeSpace.of(source)), 0, time.monotonic() + budget_s)
+        refuted = tests.counterexample is not None or bool(tests.ill_formed)
+    except ExaliftError:
+        refuted = False
+    if refuted:
+        return Judgement.FALSE if proved else Judgement.REFUTED
+    # What is proved is looked at most closely.
+    if differ(source, lifted, dialect, sizes_list if proved else sizes_list[:2]):
+        return Judgement.FALSE if proved else Judgement.UNPROVED
+    return Judgement.SAME_PROVED if proved else Judgement.SAME_UNKNOWN
+
+
+def drawn(one_change, program, most: int, seed: int, usable=lambda mutant: True) -> list[object]:
+    """Up to `most` mutants in random order, the same for the same seed; with two changes where one has few.
+
+    `one_change` gives all mutants with one change; those that are not usable are left out.
+    """
+    generator = random.Random(seed)
+    singles = list(islice(one_change(program), _MOST_LISTED))
+    generator.shuffle(singles)
+    found = dict.fromkeys(islice(filter(usable, singles), most))
+    for _ in range(_MOST_DOUBLES * most):
+        if len(found) >= most or not singles:
+            break
+        doubles = list(islice(one_change(generator.choice(singles)), _MOST_LISTED))
+        mutant = generator.choice(doubles) if doubles else program
+        if mutant != program and usable(mutant):
+            found[mutant] = None
+    return list(found)
+
+
+def has_meaning(source: Program, sizes_list) -> bool:
+    """Whether all accesses are in bounds at some of the first sizes."""
+    tried = sizes_list[:2]
+    return any(results_of_source(source, inputs_for(source, s, 0, "ties"), s) is not None for s in tried)
+
+
+def pairs_of(source, lifted, dialect, side: str, most: int, seed: int = 0) -> list[tuple[object, object]]:
+    """Pairs in which one side, `target` or `source`, is a mutant."""
+    if side == "target":
+        return [(source, m) for m in drawn(lambda p: mutants(p, dialect), lifted, most, seed)]
+    sizes = sizes_to_run(source)
+    usable = drawn(source_mutants, source, most, seed, lambda mutant: has_meaning(mutant, sizes))
+    return [(m, lifted) for m in usable]
+
+
 def check(source, lifted, dialect, *, most: int, seed: int = 0, budget_s: float = 3.0, of="both") -> Counts:
-    """Prove up to `most` mutants of each side against the other; see `Counts`."""
+    """Judge up to `most` mutants of each side against the other; see `Counts`."""
     counts = Counts()
     sizes = sizes_to_run(source)
-    generator = random.Random(seed)
-    pairs = []
-    if of in ("both", "target"):
-        targets = list(mutants(lifted, dialect))
-        pairs += [(source, m) for m in generator.sample(targets, min(most, len(targets)))]
-    if of in ("both", "source"):
-        sources = list(islice(source_mutants(source), 4000))
-        pairs += [(m, lifted) for m in generator.sample(sources, min(most, len(sources)))]
-    for left, right in pairs:
-        proved = prove_all_sizes(left, right, dialect, budget_s=budget_s).proved
-        different = differ(left, right, dialect, sizes if proved else sizes[:2])
-        counts.differ += different
-        if proved and different:
-            counts.false.append((left, right))
-        elif not different:
-            counts.same_proved += proved
-            counts.same_unknown += not proved
+    for side in ("target", "source"):
+        if of not in ("both", side):
+            continue
+        for left, right in pairs_of(source, lifted, dialect, side, most, seed):
+            judgement = judge(left, right, dialect, sizes, budget_s)
+            counts.by_judgement[judgement] += 1
+            if judgement is Judgement.FALSE:
+                counts.false.append((left, right))
     return counts

@@ -19,13 +19,13 @@ _ISL_OPERATIONS = 1_000_000
 ASSUMPTIONS = (
     "sums and products may be reassociated, and sums of products distributed",
     "no value is infinite or NaN",
-    "sizes, indices, and index arithmetic fit their integer types",
+    "sizes and indices fit their integer types, and are below 2^24 where a program calculates with them",
 )
 """What `all-sizes` relies on beyond the assumptions of every proof."""
 
 STRICT_ASSUMPTIONS = (
     "every floating-point operation rounds by itself, as IEEE 754 says; none are fused, and NaNs are alike",
-    "sizes, indices, and index arithmetic fit their integer types",
+    "sizes and indices fit their integer types, and are below 2^24 where a program calculates with them",
 )
 """What a proof under `strict_fp` relies on."""
 

@@ -285,7 +285,10 @@ class Comparison:
         names = {f"%t{k}": f"{ELEMENT}{k}" for k in range(len(left.shape))}
         at = tuple(map(Affine.symbol, names))
         where = evaluator.everywhere & Condition.of(inside(at, left.shape))
-        apart = unequal(left.contents(at, where), right.contents(at, where), where, self.work)
+        mine, undefined = evaluator.element(left, at, where)
+        theirs, divided = evaluator.element(right, at, where)
+        # A lifted program may divide by 0 only where its source does.
+        apart = unequal(mine, theirs, where, self.work) | (divided - undefined)
         return _EVERYWHERE if apart.is_empty else (where - apart).rename(names)
 
     def _define(self, known: list[_Definition], step: Region | Update, scope: Scope) -> None:

@@ -11,14 +11,20 @@ multiplication, and a wider format holds the numbers of a narrower one.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
+import numpy as np
+
 from exalift.affine import Affine, Condition
+from exalift.affine.algebra import Machine
 from exalift.base import DType
 
 from .functions import Values
 from .index_values import constant_of, index_pieces
-from .sums import Factor, Sum, Term, index_number, number, scaled
+from .sums import Factor, Sum, Term, UndecidedError, index_number, number, scaled
+
+_MACHINE = Machine()
 
 NEGATIVE_ZERO = Factor("%negative zero")
 
@@ -35,6 +41,16 @@ class ExactValues(Values):
         if not dtype.is_float:
             return value
         return self._rounded_integer(value, index.constant if index.is_constant else None, dtype, where)
+
+    def constant(self, value: int | bool | float | Fraction, dtype: DType) -> Fraction:
+        """The literal as its type has it: `0.1f` is not `0.1`. Raises UndecidedError where it has none."""
+        if not dtype.is_float:
+            return Fraction(value)
+        with np.errstate(all="ignore"):
+            rounded = float(_MACHINE.constant(value, dtype)[()])
+        if not math.isfinite(rounded) or (value and not rounded):
+            raise UndecidedError(f"{value} is no {dtype}")
+        return Fraction(rounded)
 
     def negative_zero(self, where: Condition) -> Sum:
         return (Term(Fraction(1), where, (), (NEGATIVE_ZERO,)),)

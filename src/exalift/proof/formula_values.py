@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import assert_never
 
 from exalift.affine import (
+    NEVER,
     Affine,
     Apply,
     Axis,
@@ -123,6 +124,16 @@ class Evaluator:
         values = ExactValues if self.exact else Values
         self._values = values(self.registry, self.work, self.everywhere)
 
+    def element(self, array: Stored, at: tuple[Affine, ...], where: Condition) -> tuple[Sum, Condition]:
+        """An element, and where a number that sizes and indices tell was divided by 0 on the way."""
+        zeros = self._values.zero_divisors
+        zeros.clear()
+        found = array.contents(at, where)
+        divided = Condition.of(NEVER)
+        for zero in zeros:
+            divided = divided | zero.exists(zero.names - where.names - self.registry.symbols)
+        return found, divided & where
+
     def stored(self, formula: Formula, arrays: Mapping[str, Stored]) -> Stored:
         """A formula as an array."""
 
@@ -224,7 +235,7 @@ class Evaluator:
             return (Term(Fraction(sign), where, (), (INFINITY,)),)
         if isinstance(value, float) and not value and math.copysign(1, value) < 0:
             return self._values.negative_zero(where)
-        return number(Fraction(value), where)
+        return number(self._values.constant(value, dtype), where)
 
     def _reduce(
         self, reduce: Reduce, axes: Substitution, where: Condition, arrays: Mapping[str, Stored]

@@ -21,6 +21,7 @@ from .index_values import (
 )
 from .opaque import Interval, Registry, cells, inverted
 from .sums import (
+    INDEX,
     TRUTH,
     Factor,
     Sum,
@@ -33,6 +34,7 @@ from .sums import (
     number,
     restricted,
     scaled,
+    unequal,
 )
 
 _COMBINED = frozenset({"maximum", "minimum", "and", "or", "xor"})
@@ -47,10 +49,16 @@ class Values:
         self.registry = registry
         self.work = work
         self.everywhere = everywhere
+        self.zero_divisors: list[Condition] = []
+        """Where divisors that are known from sizes and indices are 0, since this was last cleared."""
 
     def index(self, index: Affine, dtype: DType, where: Condition) -> Sum:
         """An index as a number of some type."""
         return index_number(index, where)
+
+    def constant(self, value: int | bool | float | Fraction, dtype: DType) -> Fraction:
+        """The number that a literal stands for."""
+        return Fraction(value)
 
     def negative_zero(self, where: Condition) -> Sum:
         """Minus zero, which is zero among the reals."""
@@ -111,12 +119,21 @@ class Values:
             case "multiply":
                 return multiplied(values[0], values[1], self.work)
             case _ if of.is_float:
+                self._watch(values[1], where)
                 inverse = inverted(values[1], where, self.registry)
                 if isinstance(inverse, Factor):
                     inverse = Term(Fraction(1), where, (), (inverse,))
                 return multiplied(values[0], (inverse,), self.work)
             case _:
                 return self._divided(values[0], values[1], of, where)
+
+    def _watch(self, divisor: Sum, where: Condition) -> None:
+        """Remember where a divisor that is told by sizes and indices is 0."""
+        told = all(not t.bound and t.kind in ((), ((INDEX, 1, 1),)) for t in divisor)
+        if told and any(term.factors for term in divisor):
+            zero = where - unequal(divisor, (), where, self.work)
+            if not zero.is_empty:
+                self.zero_divisors.append(zero)
 
     def _integer(self, function: str, values: tuple[Sum, ...], of: DType, where: Condition) -> Sum | None:
         """Shifts, remainders and `not`; None where no more is known than the arguments."""
@@ -235,6 +252,8 @@ class Values:
                 row = Constraint(x - y, True) if equal else Constraint(y - x - 1)
                 found += restricted(number(1, cell), Condition.of(Guard.of(row)))
             return found
+        if of.is_float:
+            _check_infinity("compare", values)
         if equal:
             difference = values[0] + scaled(values[1], -1)
             either = [(difference,), (scaled(difference, -1),)]
@@ -256,7 +275,7 @@ class Values:
             sign = self._proportion(yes + scaled(no, -1), found[0], where) if found is not None else 0
         else:
             found = self.registry.arguments(factor, f"{_LESS} {of}")
-            sign = self._order(found[0], found[1], yes, no, where) if found is not None else 0
+            sign = self._order((found[0], found[1]), yes, no, of, where) if found is not None else 0
         if not sign:
             return None
         return self._combined("maximum" if sign > 0 else "minimum", (yes, no), of, where)
@@ -274,8 +293,9 @@ class Values:
                     return 1 if factor > 0 else -1
         return 0
 
-    def _order(self, low: Sum, high: Sum, yes: Sum, no: Sum, where: Condition) -> int:
+    def _order(self, compared: tuple[Sum, Sum], yes: Sum, no: Sum, of: DType, where: Condition) -> int:
         """1 where the larger of two integers is chosen if `low < high`, -1 where the smaller, 0 otherwise."""
+        low, high = compared
 
         def same(left: Sum, right: Sum) -> bool:
             return difference_is_zero(left, right, where, self.work)
@@ -284,8 +304,9 @@ class Values:
             return 1
         if same(yes, low) and same(no, high):
             return -1
-        # x < 0 ? -x : x, which is right for the least integer too: that is its own negative.
-        if not high and same(no, low) and same(yes, scaled(low, -1)):
+        # x < 0 ? -x : x, which is right for the least integer too: that is its own negative. What is unsigned
+        # is never below 0.
+        if of.is_signed and not high and same(no, low) and same(yes, scaled(low, -1)):
             return 1
         return 0
 

@@ -2,8 +2,8 @@
 
 Integers are elements of a ring, the integers modulo 2^n; only a value that is known to fit its type is
 also a number that can be compared, divided or made wider. Known are values of signed types of 32 bits or
-more that are affine in indices, which are assumed not to overflow; and others whose least and greatest
-value are seen to fit.
+more that are affine in indices, where they fit as long as every size and index is below `REACH`; and others
+whose least and greatest value are seen to fit.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .sums import INDEX, TRUTH, Factor, Sum, Term, index_number
 Pieces = list[tuple[Condition, Affine]]
 """A value that is an affine expression on each of some conditions, which do not overlap."""
 
-# Larger numbers in a program are not sizes and strides; what they do to 32 bits is not assumed away.
-_LARGEST = 1 << 24
+REACH = 1 << 24
+"""Sizes and indices are assumed to be below this where a program calculates with them in a fixed width."""
 
 
 def index_pieces(value: Sum, dtype: DType, where: Condition) -> Pieces | None:
@@ -44,9 +44,26 @@ def _fits(value: Affine, dtype: DType, where: Condition) -> bool:
     if value.is_constant:
         low, high = type_range(dtype)
         return low <= value.constant <= high
-    if dtype.bits < 32 or any(abs(c) > _LARGEST for c in (value.constant, *(c for _, c in value.terms))):
+    if dtype.bits < 32 or not _surely_fits(value, type_range(dtype)[1]):
         return False
     return dtype.is_signed or where.implies(Condition.of(Guard.of(Constraint(value))))
+
+
+def _surely_fits(value: Affine, most: int) -> bool:
+    """Whether the value is at most `most` if symbols are below `REACH`, or is not calculated with."""
+    if value == Affine(value.terms) and len(value.terms) == 1 and value.terms[0][1] == 1:
+        return True
+    return _largest(value) <= most
+
+
+def _largest(value: Affine) -> int:
+    """More than the absolute value, if symbols are below `REACH`."""
+    # Numerators nest as deep as divisions were written, and are few.
+    parts = (
+        abs(c) * (REACH if isinstance(atom, str) else _largest(atom.numerator) // atom.denominator + 1)
+        for atom, c in value.terms
+    )
+    return abs(value.constant) + sum(parts)
 
 
 def is_index(term: Term) -> bool:

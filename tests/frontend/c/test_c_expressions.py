@@ -188,3 +188,23 @@ PINNED = [
 @pytest.mark.parametrize("statement", PINNED)
 def test_pinned(statement: str) -> None:
     check(f"void f(int n, {PARAMETERS}) {{ for (int k = 0; k < n; k++) {{ {statement} }} }}", rounds=2)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "(i * 1103515245u + 12345u) >> 16",
+        "i * 1000000u / 7u",
+        "(i * 2654435761u) % 97u",
+        "(unsigned char)(i * 3000000000u >> 24)",
+        "(unsigned)(k * 5000000000L)",
+    ],
+)
+def test_large_multiples_of_unsigned_counters_wrap(value: str) -> None:
+    """As hashes and generators of random numbers have them: these wrap within the first few thousand."""
+    text = f"""
+    void f(int n, unsigned y[n]) {{
+        for (long k = 0; k < n; k++) {{ unsigned i = k; y[k] = {value}; }}
+    }}
+    """
+    check(text, sizes={"n": 5000}, rounds=1)

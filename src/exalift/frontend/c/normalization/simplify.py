@@ -36,6 +36,9 @@ from .context import Context, Ledger, affine_of
 MAX_DISJUNCTS = 24
 _MOST_TURNS = 4
 FITS = "unsigned index arithmetic does not exceed its type"
+# Sizes and counters are taken to stay below this where unsigned arithmetic on them is taken to fit its
+# type: then it does. Larger multiples of them wrap, as hashes and generators of random numbers mean to.
+_REACH = 1 << 24
 
 
 class Ask(Enum):
@@ -173,7 +176,9 @@ class Simplifier:
         if atom.dtype.bits < 32:
             goals.append(-operand + high)
         else:
-            # Beyond 2^32 no array reaches.
+            constant = operand.constant_term
+            if sum(abs(c) for _, c in (operand - constant).terms) * _REACH + abs(constant) > high:
+                raise NotAffineError(f"`{show(operand)}` may be too large for its type, {atom.dtype}")
             self.assumptions[FITS] = None
         asks = ask is Ask.ALL or (ask is Ask.WIDE and atom.dtype.bits >= 32)
         for goal in goals:
