@@ -324,10 +324,17 @@ class Values:
         # A narrower integer is a remainder of the ring's elements, sums and products kept.
         if after.is_integer and after.bits <= before.bits:
             return value
-        known = interval(value, before, self.registry)
-        if known is not None or index_pieces(value, before, where) is not None:
+        # A load that may be out of bounds is 0 there, and 0 is 0 in every type.
+        return tuple(term for cell in cells([value], where) for term in self._widened(value, before, cell))
+
+    def _widened(self, value: Sum, before: DType, where: Condition) -> Sum:
+        """The number that an integer is, whatever it is put into, on a part where its terms are uniform."""
+        value = restricted(value, where)
+        if (
+            interval(value, before, self.registry) is not None
+            or index_pieces(value, before, where) is not None
+        ):
             return value
-        # The number that the integer is, whatever it is put into.
         return self.opaque(f"value_{before}", (value,), where, type_range(before))
 
 

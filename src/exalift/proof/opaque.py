@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import islice, permutations
@@ -99,14 +99,28 @@ class Registry:
                 at = self._agreement(candidate, arguments, here, reading)
                 if at is not None:
                     return Factor(candidate.name, at)
-        first = choices[0]
-        axes = sorted({name for argument in first for term in argument for name in term.free} - self.symbols)
-        names = {axis: f"%p{k}" for k, axis in enumerate(axes)}
-        stored = tuple(renamed(argument, names) for argument in first)
-        opaque = Opaque(f"%{function}#{len(self.by_name)}", len(axes), stored, within)
+        stored, at = self._as_function(choices[0])
+        opaque = Opaque(f"%{function}#{len(self.by_name)}", len(at), stored, within)
         known.append(opaque)
         self.by_name[opaque.name] = (function, opaque)
-        return Factor(opaque.name, tuple(map(Affine.symbol, axes)))
+        return Factor(opaque.name, at)
+
+    def _as_function(self, arguments: tuple[Sum, ...]) -> tuple[tuple[Sum, ...], tuple[Affine, ...]]:
+        """Arguments as functions of `%p0`, `%p1`, ..., and the indices at which they are the ones given.
+
+        A value of `A[i - k]` is a function of the one place that is read, wherever it is met again. What has
+        more places than axes, or conditions of its own, is a function of its axes.
+        """
+        terms = [term for argument in arguments for term in argument]
+        axes = sorted({name for term in terms for name in term.free} - self.symbols)
+        places = dict.fromkeys(
+            index for term in terms for f in term.factors for index in f.indices if index.names - self.symbols
+        )
+        if len(places) > len(axes) or any(term.bound or term.where.names for term in terms):
+            names = {axis: f"%p{k}" for k, axis in enumerate(axes)}
+            return tuple(renamed(argument, names) for argument in arguments), tuple(map(Affine.symbol, axes))
+        moved = {place: Affine.symbol(f"%p{k}") for k, place in enumerate(places)}
+        return tuple(_moved(argument, moved) for argument in arguments), tuple(places)
 
     def _agreement(
         self, known: Opaque, arguments: tuple[Sum, ...], where: Condition, reading: Reading
@@ -158,6 +172,15 @@ def determined(where: Condition, names: Iterable[str]) -> dict[str, Affine]:
                 told[name] = value
                 break
     return told
+
+
+def _moved(value: Sum, places: Mapping[Affine, Affine]) -> Sum:
+    """The value with whole indices replaced."""
+
+    def at(factor: Factor) -> Factor:
+        return replace(factor, indices=tuple(places.get(index, index) for index in factor.indices))
+
+    return tuple(replace(term, factors=tuple(map(at, term.factors))) for term in value)
 
 
 def _with_own_axes(value: Sum, work: Work) -> Sum:

@@ -199,7 +199,7 @@ def _layouts(spatial: int) -> tuple[_Layout, ...]:
 
 
 def _convolutions(operands: Sequence[TensorType], hints: Hints) -> Iterable[Attributes]:
-    """Usual layouts with the strides that are seen, no padding or "same" padding, one group or depthwise."""
+    """Usual layouts with the strides and paddings that are seen, one group or depthwise."""
     lhs, rhs = operands
     if not 3 <= lhs.rank <= 5 or lhs.rank != rhs.rank:
         return ()
@@ -208,29 +208,39 @@ def _convolutions(operands: Sequence[TensorType], hints: Hints) -> Iterable[Attr
 
 def _candidates(lhs: TensorType, rhs: TensorType, hints: Hints) -> Iterator[Attributes]:
     spatial = lhs.rank - 2
+    steps = sorted(step for step in set(hints.strides) if step >= 1)
     for layout in _layouts(spatial):
-        features = lhs.shape[layout.input_feature]
-        windows = [rhs.shape[d] for d in layout.kernel_spatial]
-        same = [((w - 1) // 2, w - 1 - (w - 1) // 2) for w in windows]
-        paddings = [((Affine(), Affine()),) * spatial]
-        if any(low.terms or low.constant or high.constant for low, high in same):
-            paddings.append(tuple(same))
-        groups = dict.fromkeys((Affine.of(1), features))
-        for padding, group, stride, dilation in product(
-            paddings, groups, sorted(set(hints.strides)), sorted(set(hints.strides))
-        ):
-            attributes: Attributes = (
-                *layout.attributes,
-                ("feature_group_count", group),
-                ("padding", tuple(padding)),
-                ("rhs_dilation", (dilation,) * spatial),
-                ("window_strides", (stride,) * spatial),
-            )
-            if stride < 1 or dilation < 1:
-                continue
-            result = _convolution_type((lhs, rhs), attributes)
-            if result and (hints.goal is None or hints.goal.rank != lhs.rank or result == hints.goal):
-                yield attributes
+        groups = dict.fromkeys((Affine.of(1), lhs.shape[layout.input_feature]))
+        for stride, dilation in product(steps, steps):
+            for padding, group in product(_paddings(lhs, rhs, layout, hints, stride, dilation), groups):
+                attributes: Attributes = (
+                    *layout.attributes,
+                    ("feature_group_count", group),
+                    ("padding", padding),
+                    ("rhs_dilation", (dilation,) * spatial),
+                    ("window_strides", (stride,) * spatial),
+                )
+                result = _convolution_type((lhs, rhs), attributes)
+                if result and (hints.goal is None or hints.goal.rank != lhs.rank or result == hints.goal):
+                    yield attributes
+
+
+def _paddings(
+    lhs: TensorType, rhs: TensorType, layout: _Layout, hints: Hints, stride: int, dilation: int
+) -> Iterable[tuple[tuple[Affine, Affine], ...]]:
+    """None, "same", and from the offsets that are hinted at, up to where the goal ends."""
+    windows = [rhs.shape[d] for d in layout.kernel_spatial]
+    spatial = len(windows)
+    found = [((Affine(), Affine()),) * spatial]
+    found.append(tuple(((w - 1) // 2, w - 1 - (w - 1) // 2) for w in windows))
+    if hints.goal is not None and hints.goal.rank == lhs.rank:
+        reach = [
+            (hints.goal.shape[out] - 1) * stride + (window - 1) * dilation + 1 - lhs.shape[read]
+            for out, window, read in zip(layout.output_spatial, windows, layout.input_spatial, strict=True)
+        ]
+        for lows in product(hints.offsets, repeat=spatial):
+            found.append(tuple((low, end - low) for low, end in zip(lows, reach, strict=True)))
+    return dict.fromkeys(found)
 
 
 DEFINITIONS = (OpDefinition("stablehlo.convolution", 2, _convolution_type, _convolution, _convolutions),)

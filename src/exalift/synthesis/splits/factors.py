@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exalift.affine import Apply, Constant, Expression, Guard, Load, free_symbols
+from exalift.affine import Apply, Cast, Constant, Expression, Guard, Load, free_symbols
 from exalift.base import DType
 
 from .elementwise import guarded
@@ -82,4 +82,11 @@ def indicator(guard: Guard, dtype: DType) -> Expression:
 
 def is_factor(load: Load, expression: Expression) -> bool:
     """Whether the expression is a product that vanishes where `load` reads 0."""
-    return load in factorise(expression).numerators
+    return any(_uncast(factor) == load for factor in factorise(expression).numerators)
+
+
+def _uncast(expression: Expression) -> Expression:
+    """What is converted, in one step or several: every conversion takes 0 to 0."""
+    while isinstance(expression, Cast):
+        expression = expression.operand
+    return expression

@@ -14,6 +14,7 @@ from exalift.affine import (
     Expression,
     Formula,
     Guard,
+    GuardValue,
     Load,
     Reduce,
     free_symbols,
@@ -31,6 +32,7 @@ from .windows import is_window, split_convolution, unroll
 
 def split_reduce(goal: Formula, body: Reduce, scope: Scope) -> tuple[Split, ...]:
     """The ways to compute a reduction, likely the cheapest first."""
+    body = _condition_as_guard(goal, body)
     for load in loads(body.body):
         if body.function == "add" and is_factor(load, body.body):
             body = replace(body, guard=drop_in_bounds(body.guard, load, scope))
@@ -51,6 +53,18 @@ def split_reduce(goal: Formula, body: Reduce, scope: Scope) -> tuple[Split, ...]
     if summed and not _contracts(body):
         return (*whole, *summed)
     return (*summed, *contracted, *whole)
+
+
+def _condition_as_guard(goal: Formula, body: Reduce) -> Reduce:
+    """`sum r. select(condition, e, 0)` over a window -> `sum r where condition. e`, as other sums have it."""
+    match body.body:
+        case Apply(function="select", operands=(GuardValue(guard=guard), value, Constant() as otherwise)):
+            is_identity = otherwise.value == identity_of(body.function, body.dtype).value
+            if is_identity and any(is_window(load, goal, body) for load in loads(value)):
+                return replace(body, body=value, guard=body.guard & guard)
+        case _:
+            pass
+    return body
 
 
 def identity_of(function: str, dtype: DType) -> Constant:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 
@@ -18,9 +18,11 @@ from exalift.affine import (
     Reduce,
     free_symbols,
     loads,
+    rewrite,
     substitute,
 )
 
+from .factors import factorise, product_of
 from .scope import Scope, Split, goal_type, hints_for, rewritten
 
 UNROLL_LIMIT = 64
@@ -83,18 +85,22 @@ def _decided(guard: Guard) -> Guard:
 
 
 def split_convolution(goal: Formula, body: Reduce, scope: Scope) -> tuple[Split, ...]:
-    """`sum c, r. X[n, c, y + r] * W[o, c, r]` -> the arrays with axes batch, feature, space.
+    """`sum c, r. X[n, c, y + r] * W[o, c, r]` -> the operands with axes batch, feature, space.
 
-    The first split brings the result's axes into the order batch, feature, space, with missing ones
-    of extent 1; the next one asks for the operands in that layout.
+    The first splits make every tap count upwards and bring the result's axes into the order batch, feature,
+    space, with missing ones of extent 1; the last one asks for the operands in that layout.
     """
     found = _image_and_kernel(goal, body)
     if found is None:
         return ()
-    image, kernel = found
-    layout = _Layout.of(goal, body, image, kernel)
+    layout = _Layout.of(goal, body, *found)
     if layout is None:
         return ()
+    flipped = layout.downward()
+    if flipped:
+        upward = {axis.name: axis.extent - 1 - Affine.symbol(axis.name) for axis in flipped}
+        counted = replace(body, body=substitute(body.body, upward))
+        return (rewritten(Formula(goal.axes, counted), "taps that count downwards"),)
     wanted = (layout.batch, layout.feature, *layout.space)
     if not set(goal.axes) <= set(wanted) or not scope.fits(wanted):
         return ()
@@ -103,57 +109,54 @@ def split_convolution(goal: Formula, body: Reduce, scope: Scope) -> tuple[Split,
         return (Split((Formula(order, body),), hints_for(goal), "axes of a convolution"),)
     if wanted != goal.axes:
         return (Split((Formula(wanted, body),), hints_for(goal), "unit axes of a convolution"),)
-    subgoals = (layout.image_goal(image, scope), layout.kernel_goal(kernel, scope))
+    image = layout.image_goal(scope)
+    if image is None:
+        return ()
+    subgoals = (image, layout.kernel_goal())
     hints = hints_for(
         goal,
-        offsets=layout.offsets(image),
-        strides=layout.strides(image),
+        offsets=layout.offsets,
+        strides=layout.strides,
         extents=tuple(e for s in subgoals for e in goal_type(s).shape),
         functions=("add", "multiply"),
     )
     return (Split(subgoals, hints, "the operands of a convolution"),)
 
 
-def _image_and_kernel(goal: Formula, body: Reduce) -> tuple[Load, Load] | None:
-    match body.body:
-        case Apply(function="multiply", operands=(Load() as left, Load() as right)):
-            pass
-        case _:
-            return None
-    if not body.guard.is_always:
+def _image_and_kernel(goal: Formula, body: Reduce) -> tuple[Expression, Expression] | None:
+    """The one factor that is read through a window, and the product of the others."""
+    terms = factorise(body.body)
+    if terms.negated or terms.denominators or not body.guard.is_always:
         return None
-    if is_window(left, goal, body) == is_window(right, goal, body):
+    through = [f for f in terms.numerators if any(is_window(load, goal, body) for load in loads(f))]
+    others = tuple(f for f in terms.numerators if f not in through)
+    if len(through) != 1 or not others:
         return None
-    return (left, right) if is_window(left, goal, body) else (right, left)
+    return through[0], product_of(others, body.dtype)
 
 
+@dataclass(frozen=True, slots=True)
 class _Layout:
-    """Which axis plays which part in a convolution; missing parts are axes of extent 1."""
+    """Which axis plays which part in a convolution; missing parts are axes of extent 1.
 
-    def __init__(
-        self, batch: Axis, feature: Axis, channel: Axis, space: tuple[Axis, ...], taps: tuple[Axis, ...]
-    ):
-        self.batch = batch
-        self.feature = feature
-        self.channel = channel
-        self.space = space
-        self.taps = taps
+    positions: the subscript of the image along each spatial dimension, an axis of space and a tap together.
+    """
+
+    image: Expression
+    kernel: Expression
+    batch: Axis
+    feature: Axis
+    channel: Axis
+    space: tuple[Axis, ...]
+    taps: tuple[Axis, ...]
+    positions: tuple[Affine, ...]
 
     @staticmethod
-    def of(goal: Formula, body: Reduce, image: Load, kernel: Load) -> _Layout | None:
-        by_name = {axis.name: axis for axis in (*goal.axes, *body.axes)}
-        outer = {axis.name for axis in goal.axes}
-        space: list[Axis] = []
-        taps: list[Axis] = []
-        for index in image.indices:
-            inside = [by_name[n] for n in index.names if n in by_name]
-            here = [a for a in inside if a.name in outer]
-            summed = [a for a in inside if a.name not in outer]
-            if here and summed:
-                if len(here) != 1 or len(summed) != 1:
-                    return None
-                space.append(here[0])
-                taps.append(summed[0])
+    def of(goal: Formula, body: Reduce, image: Expression, kernel: Expression) -> _Layout | None:
+        paired = _positions(goal, body, image)
+        if paired is None:
+            return None
+        positions, space, taps = paired
         image_names, kernel_names = free_symbols(image), free_symbols(kernel)
         spare = [a for a in goal.axes if a.name not in kernel_names | image_names]
         batch = [a for a in goal.axes if a.name in image_names - kernel_names and a not in space]
@@ -167,39 +170,84 @@ class _Layout:
             return None
         one = Affine((), 1)
         return _Layout(
+            image,
+            kernel,
             batch[0] if batch else Axis("unit_batch", one),
             feature[0] if feature else Axis("unit_feature", one),
             channel[0] if channel else Axis("unit_channel", one),
-            tuple(space),
-            tuple(taps),
+            space,
+            taps,
+            positions,
         )
 
-    def _whole(self, load: Load, parts: tuple[Axis, ...], scope: Scope) -> Formula:
-        """The array that `load` reads, its dimensions in the order of `parts`."""
-        shape = scope.arrays[load.array].shape
+    def downward(self) -> tuple[Axis, ...]:
+        """The taps that move the window against its own direction, as in `X[y - r]`."""
+        moved = zip(self.taps, self.positions, strict=True)
+        return tuple(tap for tap, position in moved if position.coefficient(tap.name) < 0)
+
+    def image_goal(self, scope: Scope) -> Formula | None:
+        """The image over batch, channel and all positions; None where it depends on more than a position."""
         axes: list[Axis] = []
-        indices = list(load.indices)
-        for n, part in enumerate(parts):
-            dimension = next((d for d, i in enumerate(load.indices) if part.name in i.names), None)
-            extent = Affine((), 1) if dimension is None else shape[dimension]
-            axes.append(Axis(f"x{n}", extent))
-            if dimension is not None:
-                indices[dimension] = Affine.symbol(f"x{n}")
-        return Formula(tuple(axes), replace(load, indices=tuple(indices)))
+        image = self.image
+        for n, position in enumerate(self.positions):
+            extents = {
+                scope.arrays[load.array].shape[d]
+                for load in loads(image)
+                for d, index in enumerate(load.indices)
+                if index == position
+            }
+            if len(extents) != 1:
+                return None
+            axes.append(Axis(f"x{n}", extents.pop()))
+            image = _at(image, position, Affine.symbol(f"x{n}"))
+        if free_symbols(image) & {axis.name for axis in (*self.space, *self.taps)}:
+            return None
+        return Formula((self.batch, self.channel, *axes), image)
 
-    def image_goal(self, image: Load, scope: Scope) -> Formula:
-        return self._whole(image, (self.batch, self.channel, *self.space), scope)
+    def kernel_goal(self) -> Formula:
+        return Formula((self.feature, self.channel, *self.taps), self.kernel)
 
-    def kernel_goal(self, kernel: Load, scope: Scope) -> Formula:
-        return self._whole(kernel, (self.feature, self.channel, *self.taps), scope)
-
-    def strides(self, image: Load) -> tuple[int, ...]:
+    @property
+    def strides(self) -> tuple[int, ...]:
         """The steps of space and taps: window strides and dilations."""
-        names = {axis.name for axis in (*self.space, *self.taps)}
-        return tuple(i.coefficient(n) for i in image.indices for n in i.names if n in names)
+        moving = (*self.space, *self.taps)
+        return tuple(p.coefficient(a.name) for p in self.positions for a in moving if a.name in p.names)
 
-    def offsets(self, image: Load) -> tuple[Affine, ...]:
+    @property
+    def offsets(self) -> tuple[Affine, ...]:
         """How far windows begin before the image: paddings."""
         zero = {axis.name: Affine() for axis in (*self.space, *self.taps)}
-        found = (index.substitute(zero) for index in image.indices if index.names & zero.keys())
+        found = (position.substitute(zero) for position in self.positions)
         return tuple(part for offset in found for part in (-offset, offset))
+
+
+def _positions(
+    goal: Formula, body: Reduce, image: Expression
+) -> tuple[tuple[Affine, ...], tuple[Axis, ...], tuple[Axis, ...]] | None:
+    """The image's subscripts in which an axis of the result and a reduced one meet, with those axes."""
+    outer = {axis.name: axis for axis in goal.axes}
+    inner = {axis.name: axis for axis in body.axes}
+    found: dict[Affine, tuple[Axis, Axis]] = {}
+    for index in (index for load in loads(image) for index in load.indices):
+        here = [outer[name] for name in index.names if name in outer]
+        summed = [inner[name] for name in index.names if name in inner]
+        if here and summed:
+            if len(here) != 1 or len(summed) != 1:
+                return None
+            found[index] = (here[0], summed[0])
+    space = tuple(axis for axis, _ in found.values())
+    taps = tuple(tap for _, tap in found.values())
+    if len(set(space)) < len(space) or len(set(taps)) < len(taps):
+        return None
+    return tuple(found), space, taps
+
+
+def _at(image: Expression, position: Affine, place: Affine) -> Expression:
+    """The image with every subscript that is `position` replaced."""
+
+    def change(node: Expression) -> Expression:
+        if isinstance(node, Load) and position in node.indices:
+            return replace(node, indices=tuple(place if i == position else i for i in node.indices))
+        return node
+
+    return rewrite(image, change)
