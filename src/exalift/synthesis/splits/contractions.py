@@ -130,23 +130,29 @@ def _opaque(expression: Expression) -> Expression:
 
 
 def _pair(goal: Formula, body: Reduce, left: Expression, right: Expression) -> tuple[Split, ...]:
-    """Two factors: their values over their own axes, joined by a contraction."""
+    """Two factors: their values over their own axes, joined by a contraction.
+
+    A contraction's result has the axes that both factors have, then those of one and those of the other, each
+    in the order of its factor. A result in another order is a transposition of that.
+    """
     axes = (*goal.axes, *body.axes)
     symbols = (free_symbols(left), free_symbols(right))
     if not all(any(axis.name in s for s in symbols) for axis in axes):
         return ()
-
-    def order(first: frozenset[str], second: frozenset[str]) -> tuple[Axis, ...]:
-        batch = tuple(a for a in goal.axes if a.name in first & second)
-        free = tuple(a for a in goal.axes if a.name in first - second)
-        return (*batch, *free, *(a for a in goal.axes if a.name in second - first))
-
-    orders = (order(*symbols), order(symbols[1], symbols[0]))
-    if goal.axes not in orders:
-        return (Split((Formula(orders[0], body),), hints_for(goal), "the axes of a contraction"),)
-    subgoals = tuple(
+    factors = tuple(
         Formula(natural_order(f, tuple(a for a in axes if a.name in s)), f)
         for f, s in zip((left, right), symbols, strict=True)
     )
+
+    def order(first: int, second: int) -> tuple[Axis, ...]:
+        ahead, behind = symbols[first], symbols[second]
+        batch = tuple(a for a in goal.axes if a.name in ahead & behind)
+        free = tuple(a for a in factors[first].axes if a in goal.axes and a.name not in behind)
+        last = tuple(a for a in factors[second].axes if a in goal.axes and a.name not in ahead)
+        return (*batch, *free, *last)
+
+    orders = (order(0, 1), order(1, 0))
+    if goal.axes not in orders:
+        return (Split((Formula(orders[0], body),), hints_for(goal), "the axes of a contraction"),)
     hints = hints_for(goal, functions=("add", "multiply"))
-    return (Split(tuple(dict.fromkeys(subgoals)), hints, "the factors of a contraction"),)
+    return (Split(tuple(dict.fromkeys(factors)), hints, "the factors of a contraction"),)

@@ -30,10 +30,22 @@ UNROLL_LIMIT = 64
 
 
 def is_window(load: Load, goal: Formula, body: Reduce) -> bool:
-    """Whether a dimension is indexed by an axis of the result and a reduced one together."""
-    outer = {axis.name for axis in goal.axes}
-    inner = {axis.name for axis in body.axes}
-    return any(index.names & outer and index.names & inner for index in load.indices)
+    """Whether a dimension is indexed by an axis of the result and a reduced one together, and overlaps."""
+    return any(_is_window(index, goal, body) for index in load.indices)
+
+
+def _is_window(index: Affine, goal: Formula, body: Reduce) -> bool:
+    outer = [axis for axis in goal.axes if axis.name in index.names]
+    inner = [axis for axis in body.axes if axis.name in index.names]
+    if len(outer) == len(inner) == 1:
+        return not (_tiles(index, outer[0], inner[0]) or _tiles(index, inner[0], outer[0]))
+    return bool(outer and inner)
+
+
+def _tiles(index: Affine, slow: Axis, fast: Axis) -> bool:
+    """Whether `fast` counts through what one step of `slow` passes over: the two are one dimension in two."""
+    step = index.coefficient(fast.name)
+    return step > 0 and fast.extent * step == Affine((), index.coefficient(slow.name))
 
 
 def unroll(goal: Formula, body: Reduce, scope: Scope) -> tuple[Split, ...]:
