@@ -1,4 +1,4 @@
-"""Contractions with axes in unusual orders, or that share a dimension: one product, no loop, for all sizes."""
+"""Contractions with unusual orders of axes, or axes that share a dimension: one product, proved."""
 
 from __future__ import annotations
 
