@@ -32,6 +32,7 @@ WRAPPERS = {
     "msgpack": ("runtime",),
     "matplotlib": ("pipeline",),
     "rich": ("cli",),
+    "textual": ("cli/dashboard",),
 }
 
 # "About 500", says the style; what is far beyond is two things.

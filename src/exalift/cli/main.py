@@ -33,6 +33,7 @@ COMMANDS = {
     "serve": "the daemon: jobs over a socket, one worker a device",
     "submit": "give the daemon a job",
     "ps": "list your jobs at the daemon",
+    "top": "watch devices, jobs, migrations and quotas, and act on jobs",
     "logs": "what happened to a job",
     "result": "the results of a job",
     "migrate": "move a running job to another device",
