@@ -55,7 +55,7 @@ $(VENV)/.installed-for-tests: pyproject.toml constraints.txt | $(BIN)/python
 
 # What some tests compare with or run on. Without it those tests skip and say so.
 SYSTEM_PACKAGES := clang-19 libpolly-19-dev pocl-opencl-icd mesa-vulkan-drivers qemu-user \
-	gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross chromium-headless-shell
 
 system:
 	@command -v gcc >/dev/null || echo "gcc is needed (Debian: apt-get install gcc libc6-dev)" >&2
@@ -66,7 +66,9 @@ system:
 			echo "installing $$missing"; \
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 				apt-get install -y -qq --no-install-recommends $$missing >/dev/null \
-				|| echo "could not install $$missing; what needs them is skipped" >&2; \
+				|| for one in $$missing; do DEBIAN_FRONTEND=noninteractive \
+					apt-get install -y -qq --no-install-recommends $$one >/dev/null 2>&1 \
+					|| echo "could not install $$one; what needs it is skipped" >&2; done; \
 		else \
 			echo "for every test, install them (Debian: apt-get install $$missing)" >&2; \
 		fi; \

@@ -33,6 +33,7 @@ WRAPPERS = {
     "matplotlib": ("pipeline",),
     "rich": ("cli",),
     "textual": ("cli/dashboard",),
+    "aiohttp": ("runtime/web",),
 }
 
 # "About 500", says the style; what is far beyond is two things.

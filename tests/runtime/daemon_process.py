@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +36,8 @@ class DaemonProcess:
         self.process.wait()
 
 
-def start_daemon(root: Path, *devices: str) -> DaemonProcess:
-    command = [sys.executable, "-m", "exalift", "serve", "--quiet", "--root", str(root)]
+def start_daemon(root: Path, *devices: str, options: Sequence[str] = ()) -> DaemonProcess:
+    command = [sys.executable, "-m", "exalift", "serve", "--quiet", "--root", str(root), *options]
     for device in devices:
         command += ["--device", device]
     environment = {**os.environ, "EXALIFT_TOKEN": ""}
@@ -56,8 +56,8 @@ def start_daemon(root: Path, *devices: str) -> DaemonProcess:
 
 
 @contextmanager
-def running_daemon(root: Path, *devices: str) -> Iterator[DaemonProcess]:
-    daemon = start_daemon(root, *devices)
+def running_daemon(root: Path, *devices: str, options: Sequence[str] = ()) -> Iterator[DaemonProcess]:
+    daemon = start_daemon(root, *devices, options=options)
     try:
         yield daemon
     finally:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -358,7 +358,13 @@ async def _converse(daemon: Daemon, reader: asyncio.StreamReader, writer: asynci
     writer.close()
 
 
-async def serve(root: Path, names: tuple[str, ...] = (), room: Room | None = None) -> None:
+Beside = Callable[[Daemon], contextlib.AbstractAsyncContextManager[None]]
+"""What is open as long as a daemon serves, such as its web page."""
+
+
+async def serve(
+    root: Path, names: tuple[str, ...] = (), room: Room | None = None, beside: Beside | None = None
+) -> None:
     """Serve until cancelled. `root` is the daemon's folder, `names` the devices to use (all, if none).
 
     Raises UsageError where another daemon has the folder, or no device is there.
@@ -380,7 +386,7 @@ async def serve(root: Path, names: tuple[str, ...] = (), room: Room | None = Non
         os.umask(before)
     daemon.schedule()
     try:
-        async with server:
+        async with server, beside(daemon) if beside else contextlib.nullcontext():
             await server.serve_forever()
     finally:
         daemon.crew.close()

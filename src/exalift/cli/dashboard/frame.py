@@ -136,8 +136,8 @@ def _cells(job: JobView, seen: Overview) -> tuple[Text, ...]:
     if progress is None:
         cells += [Text("-", "dim"), Text(), Text(), Text()]
     else:
-        shown = Text(bar(progress.share, BAR_CELLS), "green on grey23")
-        shown.append(f" {percent(progress.share):>6}", "default on default")
+        shown = Text().append(bar(progress.share, BAR_CELLS), "green on grey23")
+        shown.append(f" {percent(progress.share):>6}")
         left = (progress.total - progress.done) / progress.rate if progress.rate else 0.0
         cells += [
             shown,

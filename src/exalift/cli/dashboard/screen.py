@@ -41,6 +41,7 @@ class Dashboard(App[None]):
     #jobs { height: 2fr; min-height: 6; }
     #below { height: 1fr; min-height: 8; border-top: solid $panel; }
     #below VerticalScroll { width: 1fr; padding: 0 1; }
+    #tenants { margin-top: 1; }
     .dialog { width: 60; max-width: 90%; height: auto; max-height: 80%; padding: 1 2;
               background: $surface; border: round $primary; }
     .wide { width: 100; }
