@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exalift.affine import Affine, Loop, Program, Statement, at_sizes
 from exalift.affine.ir import Assign, If
-from exalift.dialects.stablehlo import Imported, import_module
+from exalift.dialects import Imported, Step, TensorLoop, TensorProgram
+from exalift.dialects.stablehlo import walk
 
 from .generalising import Instance
 from .judgement import Sizes
+from .ports import ModulePort
 from .signatures import Match
 
 SMALL_ELEMENTS = 4000
 SMALL_RUNS = 60_000
+LARGEST_TENSOR = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One module: its text, what its arguments are, what it reads as, and the source at the same sizes.
+    """One module: what its arguments are, what it reads as, and the source at the same sizes.
 
-    sizes: a value for every size of the abstracted source. text: the module's, `function` in it.
+    sizes: a value for every size of the abstracted source. function: its name in the module.
     """
 
-    text: str
+    port: ModulePort
     function: str
     match: Match
     imported: Imported
@@ -38,23 +42,41 @@ class Case:
     @property
     def is_small(self) -> bool:
         """Whether it can be run and decided element by element."""
-        return elements(self.source) <= SMALL_ELEMENTS and runs(self.source) <= SMALL_RUNS
+        return (
+            elements(self.source) <= SMALL_ELEMENTS
+            and runs(self.source) <= SMALL_RUNS
+            and largest_tensor(self.imported.program) <= LARGEST_TENSOR
+        )
 
 
 def read_case(
-    text: str, filename: str, function: str, match: Match, abstracted: Program, sizes: Mapping[str, int]
+    port: ModulePort, function: str, match: Match, abstracted: Program, sizes: Mapping[str, int]
 ) -> Case:
     """Read a module. Raises RefusedError where it depends on what has no formula, UsageError for sizes."""
     taken = {array.name for array in abstracted.arrays} | {size.name for size in abstracted.sizes}
-    imported = import_module(
-        text,
+    imported = port.language.read(
+        port.text,
         function,
-        filename=filename,
+        filename=port.filename,
         arguments=match.arguments,
         results=match.results,
         taken=taken,
     )
-    return Case(text, function, match, imported, dict(sizes), at_sizes(abstracted, sizes))
+    return Case(port, function, match, imported, dict(sizes), at_sizes(abstracted, sizes))
+
+
+def largest_tensor(program: TensorProgram) -> int:
+    """Elements of the largest tensor that a port at its sizes makes."""
+    largest = 0
+    pending: list[Step] = list(program.body)
+    while pending:
+        step = pending.pop()
+        if isinstance(step, TensorLoop):
+            pending += step.body
+            continue
+        for node in walk(step.value):
+            largest = max(largest, math.prod(max(0, extent.constant) for extent in node.type.shape))
+    return largest
 
 
 def elements(program: Program) -> int:

@@ -38,6 +38,7 @@ _DIVISORS = (2, 3, 4)
 _SMALL = 3
 """Constants below this stay what they are where there is one program only."""
 _FACTORS = (2, 3, 4)
+_UNLIKELY = 2
 _EXACT = 1 << 24
 
 
@@ -79,7 +80,7 @@ class _General:
     near: int
     _types: dict[str, TensorType] = field(default_factory=dict[str, TensorType])
     _made: dict[tuple[int, ...], Node] = field(default_factory=dict[tuple[int, ...], Node])
-    _candidates: list[Affine] = field(default_factory=list[Affine])
+    _candidates: list[tuple[Affine, int]] = field(default_factory=list[tuple[Affine, int]])
     _numbers: dict[tuple[int, ...], Affine] = field(default_factory=dict[tuple[int, ...], Affine])
 
     def program(self) -> TensorProgram:
@@ -266,20 +267,26 @@ class _General:
             return Affine.of(value)
         sizes = self.instances[0].sizes
         best: tuple[int, Affine] | None = None
-        for affine in self._likely():
+        for affine, penalty in self._likely():
             distance = value - affine.at(sizes)
-            if abs(distance) <= self.near and (best is None or abs(distance) < best[0]):
-                best = (abs(distance), affine + distance)
+            rank = abs(distance) + penalty
+            if abs(distance) <= self.near and (best is None or rank < best[0]):
+                best = (rank, affine + distance)
         return Affine.of(value) if best is None else best[1]
 
-    def _likely(self) -> list[Affine]:
-        """What numbers of one module alone may be, likely ones first."""
+    def _likely(self) -> list[tuple[Affine, int]]:
+        """What numbers of one module alone may be, likely ones first.
+
+        The second number says how much closer it must come than others: 7 is 9 - 2 rather than 2 * 3 + 1.
+        """
         if not self._candidates:
             symbols = [Affine.symbol(name) for name in self.names]
             extents = [extent for shape in self.shapes.values() for extent in shape if not extent.is_constant]
             multiples = [symbol * factor for factor in _FACTORS for symbol in symbols]
-            found = [*symbols, *extents, *multiples]
-            self._candidates = list(dict.fromkeys([*found, *(affine * -1 for affine in found)]))
+            found = dict.fromkeys((*symbols, *extents), 0)
+            found |= {affine: _UNLIKELY for affine in multiples if affine not in found}
+            found |= {affine * -1: penalty for affine, penalty in found.items()}
+            self._candidates = list(found.items())
         return self._candidates
 
     def _several(self, values: tuple[int, ...]) -> Affine:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from exalift.affine import Array, Program, Role
 from exalift.base import TensorShape, UsageError
-from exalift.dialects.stablehlo import ModuleSignature, read_signature
+from exalift.dialects import ModuleSignature
 
 from .judgement import Sizes
+from .languages import Language, language_of
 from .signatures import Match, match_signature
 
 if TYPE_CHECKING:
@@ -30,9 +31,13 @@ class ModulePort:
     def label(self) -> str:
         return self.filename
 
+    @property
+    def language(self) -> Language:
+        return language_of(self.text)
+
     def signature(self) -> ModuleSignature:
         """Raises RefusedError and UsageError as `read_signature`."""
-        return read_signature(self.text, self.function, self.filename)
+        return self.language.signature(self.text, self.function, self.filename)
 
     def match(self, source: Program, given: Sizes) -> Match:
         """Raises UsageError where the signature does not fit the source."""

@@ -1,4 +1,4 @@
-"""Source and port run on the same random inputs: the C compiled, the module by XLA.
+"""Source and port run on the same random inputs: the C compiled, the module by XLA or IREE.
 
 This is how ports are tested that are too large to be run element by element here, or that have ops without
 a formula.
@@ -18,6 +18,7 @@ from exalift.reference import InputRules, NativeFunction, random_inputs
 
 from .cases import SMALL_RUNS, runs
 from .judgement import Contents, Refutation, Sizes
+from .ports import ModulePort
 from .refuting import as_number, first_difference
 from .signatures import Match
 
@@ -44,13 +45,11 @@ class Runner:
     native: Callable[[], NativeFunction] | None
 
     def compare(
-        self, text: str, function: str, match: Match, sizes: Sizes, results: Mapping[str, DType]
+        self, module: ModulePort, function: str, match: Match, sizes: Sizes, results: Mapping[str, DType]
     ) -> RunOutcome:
         """Run both on inputs of several kinds. Never raises for a side that cannot be run: it says so."""
-        from exalift.devices import XlaDevice  # JAX takes a second to load, and small ports do without.
-
         try:
-            port = XlaDevice().compile(text, function)
+            port = module.language.compiled(module.text, function)
             run = self._source(sizes)
         except ExaliftError as error:
             return RunOutcome(0, None, str(error))

@@ -16,7 +16,7 @@ from exalift.affine import (
     written_arrays,
 )
 from exalift.base import DType, UsageError
-from exalift.dialects.stablehlo import ModuleSignature, Parameter
+from exalift.dialects import ModuleSignature, Parameter
 
 RETURN = "return"
 _MOST_CANDIDATES = 5000

@@ -15,8 +15,8 @@ from pathlib import Path
 from exalift.affine import Program
 from exalift.base import Diagnostic, RefusedError, UsageError, write_atomically
 from exalift.checker import CheckOptions, FunctionPort, Judgement, ModulePort, Port, check_port
+from exalift.checker.languages import language_of
 from exalift.checker.reports import refutation_lines, report_of, to_json, write_counterexample
-from exalift.dialects.stablehlo import public_functions
 from exalift.pipeline import Source, compile_source, read_source, suggest_sizes
 from exalift.proof import Level, Status, certificate_path, read_certificates
 
@@ -134,7 +134,7 @@ def _module_tasks(source: Source, arguments: argparse.Namespace) -> list[_Task]:
     path: Path = arguments.port
     text = _text(path)
     try:
-        offered = public_functions(text, str(path))
+        offered = language_of(text).functions(text, str(path))
     except RefusedError as refusal:
         raise _BadPort(refusal.diagnostics) from refusal
     chosen: str | None = arguments.port_function

@@ -1,6 +1,6 @@
 """Where programs run; one file a kind of device.
 
-What needs JAX is loaded on demand, since a machine may have other devices alone.
+What needs JAX or IREE is loaded on demand, since a machine may have other devices alone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .protocol import (
 )
 
 if TYPE_CHECKING:
+    from .iree import IreeDevice, IreeExecutable, iree_devices
     from .jax_functions import as_jax_function, is_jax_array
     from .jax_tracing import JaxFunction, load_jax_function
     from .xla import XlaDevice, XlaExecutable
@@ -33,6 +34,8 @@ __all__ = [
     "Device",
     "Executable",
     "FunctionExecutable",
+    "IreeDevice",
+    "IreeExecutable",
     "JaxFunction",
     "KernelCursor",
     "KernelExecutable",
@@ -42,22 +45,26 @@ __all__ = [
     "XlaExecutable",
     "as_jax_function",
     "find_device",
+    "iree_devices",
     "is_jax_array",
     "list_devices",
     "load_jax_function",
 ]
 
-_WITH_JAX = {
+_ON_DEMAND = {
+    "IreeDevice": "iree",
+    "IreeExecutable": "iree",
     "JaxFunction": "jax_tracing",
     "XlaDevice": "xla",
     "XlaExecutable": "xla",
     "as_jax_function": "jax_functions",
+    "iree_devices": "iree",
     "is_jax_array": "jax_functions",
     "load_jax_function": "jax_tracing",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name in _WITH_JAX:
-        return getattr(importlib.import_module(f".{_WITH_JAX[name]}", __name__), name)
+    if name in _ON_DEMAND:
+        return getattr(importlib.import_module(f".{_ON_DEMAND[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

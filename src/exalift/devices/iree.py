@@ -27,6 +27,7 @@ from .protocol import Array, Buffer, KernelExecutable
 _WORD = 4
 _WIDE = re.compile(r"\bf64\b|xf64>")
 _HALF = re.compile(r"\bf16\b|xf16>")
+_INPUT = re.compile(r"%input(\d+): (\w+)")
 _DTYPES = {dtype.numpy_name: dtype for dtype in DType}
 
 
@@ -129,6 +130,37 @@ class IreeFunction:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class IreeExecutable:
+    """A function of somebody else's module: arrays in, arrays out."""
+
+    session: IreeSession
+    name: str
+    function: Callable[..., object]
+    scalars: frozenset[int]
+    """The positions of arguments that are numbers, and not tensors of rank 0."""
+
+    def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        """Raises DeviceError for inputs that the function does not take."""
+        values = [
+            value.item() if position in self.scalars else np.ascontiguousarray(value).reshape(value.shape)
+            for position, value in enumerate(inputs)
+        ]
+        try:
+            found = self.function(*values)
+        except Exception as error:
+            # The bindings raise plain errors of many kinds.
+            raise DeviceError(f"{self.name} failed: {error}") from error
+        several = found if isinstance(found, tuple | list) else (found,)
+        return tuple(np.array(v.to_host() if isinstance(v, iree.runtime.DeviceArray) else v) for v in several)
+
+
+def _scalar_arguments(function: iree.runtime.FunctionInvoker) -> frozenset[int]:
+    """By the declaration that IREE's compiler leaves in the code."""
+    declaration = function.vm_function.reflection.get("iree.abi.declaration", "")
+    return frozenset(int(p) for p, type in _INPUT.findall(declaration) if not type.startswith("tensor"))
+
+
 def _as_device_array(value: object, session: IreeSession) -> iree.runtime.DeviceArray:
     if not isinstance(value, iree.runtime.DeviceArray):
         return iree.runtime.asdevicearray(session.driver_device, value)
@@ -144,10 +176,14 @@ class IreeSession:
 
     def compile_function(self, routine: Routine) -> IreeFunction:
         code = self.device.compile_artifact(routine)
+        return IreeFunction(self, routine.signature, self.loaded(code).main)
+
+    def loaded(self, code: bytes) -> iree.runtime.BoundModule:
+        """Compiled code, whose functions are attributes."""
         config = iree.runtime.Config(device=self.driver_device)
         context = iree.runtime.SystemContext(config=config)
         context.add_vm_module(iree.runtime.VmModule.copy_buffer(context.instance, code))
-        return IreeFunction(self, routine.signature, context.modules.module.main)
+        return context.modules.module
 
     def compile_kernel(self, routine: Routine) -> KernelExecutable:
         raise DeviceError(f"{self.device.name} runs no kernels, and was asked for {routine.name}")
@@ -240,14 +276,30 @@ class IreeDevice:
         text = check_artifact(routine.function, routine.signature)
         if self.target.is_narrow and (wrong := _comes_out_wrong(text, routine.signature)):
             raise DeviceError(f"{self.name} does not run {routine.name}: {wrong}")
-        flags = (*self.target.flags, *(self.target.wide_flags if _WIDE.search(text) else ()))
+        return self._compiled(routine.function, "stablehlo", routine.name, _WIDE.search(text) is not None)
+
+    def compile(self, module: str, function: str) -> IreeExecutable:
+        """Compile a function of a module in text, in any of the dialects that IREE takes.
+
+        Raises DeviceError where the device is absent, IREE cannot compile the module, or it has no such
+        function.
+        """
+        session = self.open()
+        code = self._compiled(module, "auto", function, _WIDE.search(module) is not None)
+        found = getattr(session.loaded(code), function, None)
+        if found is None:
+            raise DeviceError(f"{self.name}: the module has no function {function}")
+        return IreeExecutable(session, function, found, _scalar_arguments(found))
+
+    def _compiled(self, module: str | bytes, language: str, name: str, is_wide: bool) -> bytes:
+        flags = (*self.target.flags, *(self.target.wide_flags if is_wide else ()))
         try:
             code: bytes | None = iree.compiler.compile_str(
-                routine.function, input_type="stablehlo", extra_args=list(flags)
+                module, input_type=language, extra_args=list(flags)
             )
         except iree.compiler.CompilerToolError as error:
             lines = [line for line in str(error).splitlines() if "error:" in line] or [str(error)[:500]]
-            raise DeviceError(f"{self.name} cannot compile {routine.name}: {lines[0][:500]}") from error
+            raise DeviceError(f"{self.name} cannot compile {name}: {lines[0][:500]}") from error
         assert code is not None  # it is None where a file is asked for
         return code
 

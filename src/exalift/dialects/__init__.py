@@ -16,6 +16,7 @@ from .graph import (
     Update,
     postorder,
 )
+from .imported import Imported, ModuleSignature, Parameter
 from .types import Attributes, AttributeValue, TensorType, attribute
 from .validity import ill_formed, takes_operands
 
@@ -28,10 +29,13 @@ __all__ = [
     "Dialect",
     "Elements",
     "Hints",
+    "Imported",
     "IndexScalar",
+    "ModuleSignature",
     "Node",
     "OpDefinition",
     "Operation",
+    "Parameter",
     "Result",
     "Step",
     "TensorLoop",

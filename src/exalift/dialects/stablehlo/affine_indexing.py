@@ -1,18 +1,21 @@
-"""gather and scatter whose index tensors are affine: the definitions have the index map as attributes.
+"""Ops whose indices are affine: the definitions have the index map as attributes.
 
 StableHLO takes the places to read and to write as a tensor of integers. Where that tensor is affine in
 its own indices and in the counters of loops (an `iota`, a diagonal, a constant), the op is an affine
 access, and that is what these definitions are. Attributes speak of the result's axes as `%0`, `%1`, ...
 
-The importer makes them; the search does not use them, and they have no printed form. Starts must be in
-bounds, which the importer decides: StableHLO clamps those of a gather and drops updates of a scatter.
+An affine function of the indices as data, and a condition on them, are what `linalg.index` is made into.
+
+The importers make them; the search does not use them, and they have no printed form. Starts must be in
+bounds, which the importers decide: StableHLO clamps those of a gather and drops updates of a scatter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from exalift.affine import FUNCTIONS, Affine, Apply, Constraint, Formula, GuardValue
+from exalift.affine import FUNCTIONS, Affine, Apply, Constraint, Formula, GuardValue, IndexValue
+from exalift.base import DType
 
 from ..definition import OpDefinition
 from ..types import Attributes, TensorType
@@ -53,6 +56,41 @@ def _scatter(operands: Sequence[TensorType], attributes: Attributes, result: Ten
     return formula(result, Apply("select", (GuardValue(all_of(rows)), new, old), result.dtype))
 
 
+def _index_type(operands: Sequence[TensorType], attributes: Attributes) -> TensorType | None:
+    del operands
+    return TensorType(affines(attributes, "shape"), DType(text(attributes, "dtype")))
+
+
+def _index(operands: Sequence[TensorType], attributes: Attributes, result: TensorType) -> Formula:
+    del operands
+    (index,) = affines(attributes, "index")
+    return formula(result, IndexValue(index, result.dtype))
+
+
+def _holds_type(operands: Sequence[TensorType], attributes: Attributes) -> TensorType | None:
+    del operands
+    return TensorType(affines(attributes, "shape"), DType.I1)
+
+
+def _holds(operands: Sequence[TensorType], attributes: Attributes, result: TensorType) -> Formula:
+    del operands
+    rows = [Constraint(row) for row in affines(attributes, "within", ())]
+    rows += [Constraint(row, True) for row in affines(attributes, "equal", ())]
+    return formula(result, GuardValue(all_of(rows)))
+
+
+def index_attributes(index: Affine, shape: Sequence[Affine], dtype: DType) -> Attributes:
+    """The value of `index` in `%0`, `%1`, ... at every element, as a number."""
+    return (("dtype", str(dtype)), ("index", (index,)), ("shape", tuple(shape)))
+
+
+def holds_attributes(rows: Sequence[Constraint], shape: Sequence[Affine]) -> Attributes:
+    """Whether all conditions on `%0`, `%1`, ... hold, at every element."""
+    equal = tuple(row.expression for row in rows if row.equality)
+    within = tuple(row.expression for row in rows if not row.equality)
+    return (("equal", equal), ("shape", tuple(shape)), ("within", within))
+
+
 def gather_attributes(indices: Sequence[Affine], shape: Sequence[Affine]) -> Attributes:
     """`indices`: for every dimension of the operand, where element `(%0, %1, ...)` of the result is read."""
     return (("indices", tuple(indices)), ("shape", tuple(shape)))
@@ -72,4 +110,6 @@ def scatter_attributes(
 DEFINITIONS = (
     OpDefinition("exalift.gather", 1, _gather_type, _gather, search=False),
     OpDefinition("exalift.scatter", 2, _scatter_type, _scatter, search=False),
+    OpDefinition("exalift.index", 0, _index_type, _index, search=False),
+    OpDefinition("exalift.holds", 0, _holds_type, _holds, search=False),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from iree.compiler import ir
+from iree.compiler import ir, passmanager
 from iree.compiler.dialects.arith import AtomicRMWKind
 
 from exalift.base import Diagnostic, DType, RefusedError, Span
@@ -15,8 +15,10 @@ from exalift.base import Diagnostic, DType, RefusedError, Span
 from .source import SourceText
 from .syntax import (
     AffineMap,
+    AffineMaps,
     Attribute,
     Block,
+    Dense,
     Function,
     Instruction,
     IntegerSet,
@@ -24,6 +26,7 @@ from .syntax import (
     Operation,
     OtherType,
     ScalarType,
+    TensorType,
     Type,
     Value,
 )
@@ -31,6 +34,7 @@ from .syntax import (
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
 _SET = re.compile(r"affine_set<(.*) : \((.*)\)>$", re.DOTALL)
 _FLOATS = {"bf16": DType.BF16, "f16": DType.F16, "f32": DType.F32, "f64": DType.F64}
+_LARGEST_TABLE = 1 << 16
 _BINARY = {
     ir.AffineAddExpr: "add",
     ir.AffineMulExpr: "mul",
@@ -41,9 +45,11 @@ _BINARY = {
 
 
 def read_functions(
-    source: SourceText, function: str | None
+    source: SourceText, function: str | None, passes: str = ""
 ) -> tuple[tuple[Function, ...], tuple[Diagnostic, ...]]:
     """All `func.func` of a text, those of nested modules too, or the named one and perhaps others.
+
+    `passes` is a pipeline of MLIR's that functions go through first ("linalg-generalize-named-ops").
 
     Where the whole does not parse (say, a function uses a dialect that is not registered), functions
     are parsed one by one; what is wrong with those that still do not parse is told.
@@ -51,7 +57,7 @@ def read_functions(
     """
     source.check_size()
     try:
-        return _read(source, source.text), ()
+        return _read(source, source.text, passes), ()
     except ir.MLIRError as error:
         whole = _syntax_errors(source, error)
     functions: list[Function] = []
@@ -61,7 +67,7 @@ def read_functions(
         if alone is None:
             continue
         try:
-            functions += _read(source, alone)
+            functions += _read(source, alone, passes)
         except ir.MLIRError as error:
             diagnostics += _syntax_errors(source, error)
     if not functions:
@@ -69,11 +75,14 @@ def read_functions(
     return tuple(found for found in functions if found.blocks), tuple(diagnostics)
 
 
-def _read(source: SourceText, text: str) -> tuple[Function, ...]:
+def _read(source: SourceText, text: str, passes: str) -> tuple[Function, ...]:
     with ir.Context() as context:
         context.enable_multithreading(False)
         context.allow_unregistered_dialects = True
         module = ir.Module.parse(text)
+        if passes:
+            pipeline = f"builtin.module(func.func({passes}))"
+            passmanager.PassManager.parse(pipeline).run(module.operation)
         return _Reader(source).functions(module.operation)
 
 
@@ -109,7 +118,10 @@ class _Reader:
         results = tuple(_type(item) for item in operation.attributes["function_type"].value.results)
         blocks = self.region(operation.regions[0], span)
         arguments = blocks[0].arguments if blocks else ()
-        return Function(operation.attributes["sym_name"].value, results, blocks, span, arguments)
+        public = "sym_visibility" not in operation.attributes or (
+            operation.attributes["sym_visibility"].value == "public"
+        )
+        return Function(operation.attributes["sym_name"].value, results, blocks, span, arguments, public)
 
     def region(self, region: ir.Region, span: Span) -> tuple[Block, ...]:
         # Arguments first: an operand may name the argument of a later block.
@@ -167,6 +179,8 @@ def _type(given: ir.Type) -> Type:
         return ScalarType(_FLOATS[text])
     if isinstance(given, ir.MemRefType):
         return _memref(given)
+    if isinstance(given, ir.RankedTensorType):
+        return _tensor(given)
     return OtherType(text, f"values of type {text} are not supported")
 
 
@@ -182,17 +196,43 @@ def _memref(given: ir.MemRefType) -> Type:
     return MemRefType(element, tuple(None if extent == _DYNAMIC else extent for extent in given.shape))
 
 
+def _tensor(given: ir.RankedTensorType) -> Type:
+    text = str(given)
+    element = _type(given.element_type)
+    reason = f"values of type {text} are not supported"
+    if not isinstance(element, ScalarType) or given.encoding is not None:
+        return OtherType(text, reason)
+    if not given.has_static_shape:
+        return OtherType(text, f"{reason}: its shape is not static")
+    return TensorType(text, reason, element, tuple(given.shape))
+
+
 def _is_identity(given: ir.AffineMap) -> bool:
     return given == ir.AffineMap.get_identity(given.n_dims)
 
 
 def _attributes(operation: ir.Operation) -> dict[str, Attribute]:
     found = {name: _attribute(operation.attributes[name]) for name in operation.attributes}
+    if operation.name == "arith.constant" and isinstance(operation.attributes["value"], ir.DenseElementsAttr):
+        found["value"] = _dense(operation.attributes["value"])
     reductions = found.get("reductions")
     if operation.name == "affine.parallel" and isinstance(reductions, tuple):
         # Numbers, which change from one version of MLIR to the next.
         found["reductions"] = tuple(AtomicRMWKind(int(kind)).name for kind in reductions)
     return found
+
+
+def _dense(given: ir.DenseElementsAttr) -> Attribute:
+    """The numbers; the text where they are too many, or of a type that the bindings do not read."""
+    if given.is_splat:
+        value = _attribute(given.get_splat_value())
+        return Dense(value) if isinstance(value, int | float) else str(given)
+    if len(given) > _LARGEST_TABLE or not isinstance(given, ir.DenseFPElementsAttr | ir.DenseIntElementsAttr):
+        return str(given)
+    try:
+        return Dense(None, tuple(given))
+    except (TypeError, ValueError):
+        return str(given)
 
 
 def _attribute(given: ir.Attribute) -> Attribute:
@@ -207,6 +247,8 @@ def _attribute(given: ir.Attribute) -> Attribute:
     if isinstance(given, ir.DenseI32ArrayAttr | ir.DenseI64ArrayAttr | ir.DenseIntElementsAttr):
         return tuple(int(item) for item in given)
     if isinstance(given, ir.ArrayAttr):
+        if len(given) and all(isinstance(item, ir.AffineMapAttr) for item in given):
+            return AffineMaps(tuple(_map(item.value) for item in given))
         items = (_attribute(item) for item in given)
         return tuple(item if isinstance(item, int | str) else str(item) for item in items)
     return str(given)

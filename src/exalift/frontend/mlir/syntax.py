@@ -35,6 +35,14 @@ class OtherType:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class TensorType(OtherType):
+    """A tensor of static shape. Where loops are read it is one of the types that are not taken."""
+
+    element: ScalarType
+    shape: tuple[int, ...]
+
+
 Type = ScalarType | MemRefType | OtherType
 
 
@@ -70,7 +78,22 @@ class IntegerSet:
     equalities: tuple[bool, ...]
 
 
-Attribute = bool | int | float | str | AffineMap | IntegerSet | tuple[int | str, ...]
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """A dense constant: one number for all elements (`splat`), or all numbers in row-major order."""
+
+    splat: int | float | None
+    values: tuple[int | float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AffineMaps:
+    """A list of maps, as `indexing_maps` is."""
+
+    maps: tuple[AffineMap, ...]
+
+
+Attribute = bool | int | float | str | AffineMap | IntegerSet | AffineMaps | Dense | tuple[int | str, ...]
 """What is not one of these is kept as its text."""
 
 
@@ -114,3 +137,4 @@ class Function:
     blocks: tuple[Block, ...]
     span: Span
     arguments: tuple[Value, ...] = field(default=())
+    is_public: bool = True

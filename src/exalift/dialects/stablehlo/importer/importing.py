@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from jaxlib.mlir import ir
 
@@ -14,7 +13,7 @@ from exalift.base import Span, UsageError
 from exalift.capsule.stablehlo_artifact import make_context
 
 from ...graph import Argument, ArrayValue, Node, Result, TensorProgram
-from ...types import TensorType
+from ...imported import Imported, ModuleSignature, Parameter
 from .assignments import assign
 from .attributes import Unsupported, tensor_type
 from .limits import check_text
@@ -26,35 +25,6 @@ from .scope import Scope, needed
 from .storage import merge_arrays
 
 _WHERE = re.compile(r'"?-"?:(\d+):(\d+)')
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """An argument or a result of a module's function: its type, and what the text calls it, if anything."""
-
-    type: TensorType
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleSignature:
-    """A function of a module. `span` is where it stands."""
-
-    name: str
-    arguments: tuple[Parameter, ...]
-    results: tuple[Parameter, ...]
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """A module's function as a program without size parameters, in the dialect `IMPORTED`.
-
-    assumptions: sentences on which the reading relies beyond the specification.
-    """
-
-    program: TensorProgram
-    assumptions: tuple[str, ...]
 
 
 def read_signature(text: str, function: str | None = None, filename: str = "<module>") -> ModuleSignature:

@@ -18,16 +18,12 @@ from jaxlib.mlir import ir
 from exalift.affine import Affine
 
 from ...graph import ArrayValue, IndexScalar, Node, Operation, TensorLoop, Update
+from ..sharing import is_costly
 from ..start_bounds import LoopRange
-from ..walks import walk
 from .assignments import assign
 from .counters import FAR, Carried, Counting, counting, problem
 from .reading import Reader, as_index, scalar
 from .scope import Missing, Read, Scope, needed
-
-# An op that reduces is worth keeping; anything else is computed where it is used.
-_HEAVY = ("dot", "dot_general", "reduce", "reduce_window", "convolution")
-_MOST_SHARED = 200
 
 
 def read_while(reader: Reader, operation: ir.Operation, operands: list[Node], scope: Scope) -> list[Read]:
@@ -123,15 +119,8 @@ def _shared(reader: Reader, carried: Carried, scope: Scope) -> dict[ir.Value, Re
     found: dict[ir.Value, Read] = {}
     for value in used:
         node = scope.values.get(value)
-        if isinstance(node, Operation) and _is_heavy(node):
+        if isinstance(node, Operation) and is_costly(node):
             array = ArrayValue(reader.local("shared", node.type), node.type)
             scope.steps.append(Update(array.name, node))
             found[value] = array
     return found
-
-
-def _is_heavy(node: Node) -> bool:
-    nodes = walk(node)
-    return len(nodes) > _MOST_SHARED or any(
-        isinstance(n, Operation) and n.name.removeprefix("stablehlo.") in _HEAVY for n in nodes
-    )

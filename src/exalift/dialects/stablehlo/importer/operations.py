@@ -11,7 +11,6 @@ from functools import reduce as fold
 from jaxlib.mlir import ir
 
 from exalift.affine import FUNCTIONS, Affine
-from exalift.affine.algebra import Machine
 from exalift.base import DType
 
 from ...graph import ConstantValue, Node, Operation
@@ -33,6 +32,7 @@ from ..build import (
     splat,
 )
 from ..dialect import IMPORTED
+from ..node_table import is_identity
 from ..reductions import reduces
 from .attributes import (
     Unsupported,
@@ -48,7 +48,6 @@ from .reading import Handler, Reader, as_index, scalar
 from .scope import Missing, Read, Scope
 from .window_places import gather_places, scatter_places
 
-_MACHINE = Machine()
 _IDEMPOTENT = frozenset({"maximum", "minimum", "and", "or"})
 _TRUTHS = {"add": "or", "maximum": "or", "multiply": "and", "minimum": "and", "subtract": "xor"}
 # What these custom calls do is a matter of placement; the values are their operands.
@@ -70,24 +69,15 @@ def _constant(reader: Reader, operation: ir.Operation, operands: list[Node], sco
     return [reader.make(made, scope)]
 
 
-def _identity(function: str, dtype: DType) -> object:
-    return _MACHINE.identity(function, dtype)[()]
-
-
 def _started(reader: Reader, value: Node, initial: Node, body: str, scope: Scope) -> Node:
     """A reduction together with its initial value, where that is more than the body's identity."""
-    if isinstance(initial, ConstantValue) and _is_identity(initial, body):
+    if is_identity(initial, body):
         return value
     if body not in _IDEMPOTENT:
         # The specification lets an implementation use the initial value any number of times.
         reader.assumptions["a reduction uses its initial value once"] = None
     spread = reader.make(broadcast(initial, value.type.shape, ()), scope)
     return reader.make(apply_function(body, value, spread), scope)
-
-
-def _is_identity(initial: ConstantValue, body: str) -> bool:
-    identity = _identity(body, initial.type.dtype)
-    return bool(identity == _MACHINE.constant(initial.value, initial.type.dtype)[()])
 
 
 def _body(operation: ir.Operation, dtype: DType) -> str:

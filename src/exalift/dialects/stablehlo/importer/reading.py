@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from jaxlib.mlir import ir
 
-from exalift.affine import Affine, fold_literals
+from exalift.affine import Affine
 from exalift.base import Diagnostic, DType, VerificationError
 
 from ...graph import Argument, ConstantValue, IndexScalar, Node, Operation
-from ...types import Attributes, TensorType
+from ...types import TensorType
 from ..build import broadcast, build, constant, iota, splat
 from ..dialect import IMPORTED
+from ..node_table import NodeTable
 from ..notation import result_axes, symbols
 from .attributes import Unsupported, attributes_of, tensor_type
 from .refusal import refused, span_of
@@ -32,8 +32,6 @@ MOST_OPS = 200_000
 
 _RETURNS = frozenset({"func.return", "stablehlo.return"})
 _CALLS = frozenset({"func.call", "call", "stablehlo.composite"})
-
-_Key = tuple[str, tuple[int, ...], Attributes, TensorType]
 
 
 @dataclass
@@ -50,8 +48,7 @@ class Reader:
     taken: set[str]
     locals: list[Argument] = field(default_factory=list[Argument])
     assumptions: dict[str, None] = field(default_factory=dict[str, None])
-    _made: dict[_Key, Operation] = field(default_factory=dict[_Key, Operation])
-    _leaves: dict[Node, Node] = field(default_factory=dict[Node, Node])
+    table: NodeTable = field(default_factory=NodeTable)
     _read: int = 0
 
     def fresh(self, name: str) -> str:
@@ -147,28 +144,10 @@ class Reader:
 
     def make(self, node: Node, scope: Scope) -> Node:
         """The node, once for all equal ones; integers and truths as simple as the scope's ranges allow."""
-        if not isinstance(node, Operation):
-            return self._leaves.setdefault(node, node)
-        if _does_nothing(node):
-            return node.operands[0]
-        known = self._interned(node)
-        if node.name == "stablehlo.select":
-            chosen = _truth(known.operands[0])
-            if chosen is not None:
-                return known.operands[1 if chosen else 2]
-        if known.type.dtype.is_float:
-            return self._folded(known)
+        known = self.table.make(node)
+        if not isinstance(known, Operation) or known.type.dtype.is_float:
+            return known
         return self._simple(known, scope)
-
-    def _folded(self, node: Operation) -> Node:
-        """Arithmetic on literals, done and rounded as it is where the module runs."""
-        literals = [_literal(operand) for operand in node.operands]
-        found = [value for value in literals if value is not None]
-        function = node.name.removeprefix("stablehlo.")
-        if not found or len(found) != len(literals):
-            return node
-        folded = fold_literals(function, found, node.type.dtype)
-        return node if folded is None else self._kept(splat(folded, node.type))
 
     def _simple(self, node: Operation, scope: Scope) -> Node:
         """An integer or a truth that is affine, or known, as a scalar, a splat or an iota."""
@@ -180,52 +159,15 @@ class Reader:
         if element is None:
             return node
         if isinstance(element, bool):
-            return self._kept(splat(element, node.type)) if dtype is DType.I1 else node
+            return self.table.kept(splat(element, node.type)) if dtype is DType.I1 else node
         if element.is_constant:
-            return self._kept(splat(element.constant, node.type))
+            return self.table.kept(splat(element.constant, node.type))
         used = [d for d, axis in enumerate(axes) if axis.names & element.names]
         if not used:
-            return self._kept(broadcast(IndexScalar(element, TensorType((), dtype)), shape, ()))
+            return self.table.kept(broadcast(IndexScalar(element, TensorType((), dtype)), shape, ()))
         if len(used) == 1 and element == axes[used[0]]:
-            return self._kept(iota(shape, used[0], dtype))
+            return self.table.kept(iota(shape, used[0], dtype))
         return node
-
-    def _kept(self, node: Node) -> Node:
-        return self._interned(node) if isinstance(node, Operation) else self._leaves.setdefault(node, node)
-
-    def _interned(self, node: Operation) -> Operation:
-        """One object for all equal ops, if their operands are such objects or leaves."""
-        operands = tuple(
-            o if isinstance(o, Operation) else self._leaves.setdefault(o, o) for o in node.operands
-        )
-        key = (node.name, tuple(id(operand) for operand in operands), node.attributes, node.type)
-        if key not in self._made:
-            # The table keeps the operands alive, so that their ids stay theirs.
-            self._made[key] = Operation(node.name, operands, node.attributes, node.type)
-        return self._made[key]
-
-
-def _does_nothing(node: Operation) -> bool:
-    """Whether an op gives its operand back: conversions and broadcasts to the type that is there."""
-    if node.name == "stablehlo.broadcast_in_dim":
-        identity = tuple(range(node.type.rank))
-        return (
-            node.operands[0].type == node.type and dict(node.attributes)["broadcast_dimensions"] == identity
-        )
-    return node.name == "stablehlo.convert" and node.operands[0].type == node.type
-
-
-def _literal(node: Node) -> int | bool | float | Fraction | None:
-    """A number that is the same everywhere."""
-    if isinstance(node, Operation) and node.name == "stablehlo.broadcast_in_dim":
-        (node,) = node.operands
-    return node.value if isinstance(node, ConstantValue) else None
-
-
-def _truth(node: Node) -> bool | None:
-    """A truth that is the same everywhere."""
-    value = _literal(node)
-    return None if value is None else bool(value)
 
 
 def as_index(node: Node) -> Affine | None:
