@@ -30,7 +30,9 @@ _MOST_BYTES = 64 << 20
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_source_options(parser)
-    parser.add_argument("port", metavar="LIFTED", nargs="?", type=Path, help="a StableHLO module in text")
+    parser.add_argument(
+        "port", metavar="LIFTED", nargs="?", type=Path, help="a StableHLO or Linalg module in text"
+    )
     parser.add_argument(
         "--jax",
         metavar="MODULE:FUNCTION",
