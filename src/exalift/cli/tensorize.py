@@ -7,13 +7,14 @@ instruction that does not fit is listed with its reason.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from exalift.affine import Program
 from exalift.base import RefusedError, UsageError
 from exalift.pipeline import read_source
 from exalift.pipeline.tensorizing import ExplainedRegion, explain
-from exalift.tensorize import Choice
+from exalift.tensorize import Choice, Refusal
 
 from .console import output_console, say
 from .options import add_source_options, sizes_of
@@ -70,10 +71,27 @@ def _lines(program: Program, regions: tuple[ExplainedRegion, ...], everything: b
         for choice in region.choices:
             lines.append(f"    {_choice(choice)}")
         if everything:
-            width = max((len(r.instruction.name) for r in region.inspection.refusals), default=0)
-            for refusal in region.inspection.refusals:
-                lines.append(f"    {refusal.instruction.name.ljust(width)}  no: {refusal.reason}")
+            groups = _groups(region.inspection.refusals)
+            width = max((len(name) for name in groups), default=0)
+            lines += [f"    {name.ljust(width)}  no: {reason}" for name, reason in groups.items()]
     return lines
+
+
+def _groups(refusals: Sequence[Refusal]) -> dict[str, str]:
+    """Reasons by what they are for: an instruction, or all the instances of one that have the same reason
+    but for their length ("smmla_z128 to 2048")."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for refusal in refusals:
+        instruction = refusal.instruction
+        reason, stem = refusal.reason, instruction.name
+        if instruction.length:
+            reason = reason.replace(f", {instruction.length}", "")
+            stem = stem.rstrip("0123456789")
+        reasons.setdefault((stem, reason), []).append(instruction.name)
+    return {
+        names[0] if len(names) == 1 else f"{names[0]} to {names[-1][len(stem) :]}": reason
+        for (stem, reason), names in reasons.items()
+    }
 
 
 def _choice(choice: Choice) -> str:

@@ -22,6 +22,7 @@ Array = NDArray[np.generic]
 
 _NAME = "exalift.kernel"
 _TILES = frozenset({"amx-tile", "amx-int8", "amx-bf16"})
+_GET_LENGTH = {"sve": 51, "sme": 64}
 _ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA = 158, 0x1023, 18
 
 
@@ -33,10 +34,20 @@ def may_use_tiles() -> bool:
     return ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA) == 0
 
 
+@cache
+def _vector_lengths() -> frozenset[str]:
+    """How long this process's scalable vectors are, in bits: "sve=256", "sme=512". Linux on AArch64."""
+    if platform.system() != "Linux" or platform.machine() != "aarch64":
+        return frozenset()
+    system = ctypes.CDLL(None)
+    found = {name: int(system.prctl(number, 0, 0, 0, 0)) for name, number in _GET_LENGTH.items()}
+    return frozenset(f"{name}={8 * (answer & 0xFFFF)}" for name, answer in found.items() if answer > 0)
+
+
 def usable_features(target: Target | None = None) -> frozenset[str]:
     """The features that kernels may rely on: this machine's, less what `EXALIFT_CPU` switches off and
-    what the system does not permit."""
-    features = (target or host_target()).features
+    what the system does not permit; and the lengths of its scalable vectors."""
+    features = (target or host_target()).features | _vector_lengths()
     return features if "amx-tile" in features and may_use_tiles() else features - _TILES
 
 
@@ -141,7 +152,7 @@ def compile_kernel(plan: Plan, target: Target | None = None) -> Kernel:
 
     Raises DeviceError for an instruction that this machine does not have, or may not use.
     """
-    missing = plan.instruction.features - usable_features(target)
+    missing = plan.instruction.requirements - usable_features(target)
     if missing:
         raise DeviceError(f"{plan.instruction.name} needs {', '.join(sorted(missing))}")
     emitted = emit_kernel(plan, _NAME)

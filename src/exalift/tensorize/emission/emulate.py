@@ -24,20 +24,23 @@ def emulated(instruction: Instruction) -> Instruction:
     """The same instruction, emitted as a call of a function that the module then contains."""
     name = f"emulated.{instruction.name}"
     declarations = (*_tables(instruction, name), _function(instruction, name))
+    plain = replace(instruction, features=frozenset(), length="", attributes="")
     if instruction.moves is None:
         kinds = [register.type for register in instruction.registers_by_name.values()]
         emission = (
             f"{{result}} = call {kinds[0]} @{name}"
             f"({kinds[0]} {{acc}}, {kinds[1]} {{lhs}}, {kinds[2]} {{rhs}})"
         )
-        return replace(instruction, emission=emission, declarations=declarations, features=frozenset())
+        return replace(plain, emission=emission, declarations=declarations)
+    left, right = _factor_kinds(instruction)
     return replace(
-        instruction,
-        emission=f"call void @{name}(i64 {{acc}}, i64 {{lhs}}, i64 {{rhs}})",
-        declarations=(_FILE, *_moves(instruction.moves), *declarations),
-        features=frozenset(),
+        plain,
+        emission=f"call void @{name}(i64 {{acc}}, {left} {{lhs}}, {right} {{rhs}})",
+        declarations=(_FILE, *_moves(instruction, instruction.moves), *declarations),
         moves=Moves(
-            load="call void @emulated.load(i64 {register}, ptr {address}, i64 {pitch})",
+            load="call void @emulated.load(i64 {register}, ptr {address}, i64 {pitch})"
+            if instruction.loads_tiles
+            else "",
             store="call void @emulated.store(i64 {register}, ptr {address}, i64 {pitch})",
             zero="call void @emulated.zero(i64 {register})",
             enter="",
@@ -45,6 +48,13 @@ def emulated(instruction: Instruction) -> Instruction:
             row_bytes=instruction.moves.row_bytes,
         ),
     )
+
+
+def _factor_kinds(instruction: Instruction) -> tuple[str, str]:
+    """The LLVM types of factors beside numbered accumulators: numbers as well, or vectors."""
+    if instruction.loads_tiles:
+        return "i64", "i64"
+    return instruction.lhs.type, instruction.rhs.type
 
 
 def _tables(instruction: Instruction, name: str) -> list[str]:
@@ -61,7 +71,7 @@ def _function(instruction: Instruction, name: str) -> str:
     writer = Writer()
     addresses: dict[str, str] = {}
     for key, register in instruction.registers_by_name.items():
-        if instruction.moves is None:
+        if instruction.moves is None or (key != ACC and not instruction.loads_tiles):
             addresses[key] = writer.value(f"alloca {register.type}, align 64")
             writer.line(f"store {register.type} %{key}, ptr {addresses[key]}, align 64")
         else:
@@ -73,7 +83,8 @@ def _function(instruction: Instruction, name: str) -> str:
         parameters = ", ".join(f"{r.type} %{key}" for key, r in instruction.registers_by_name.items())
         return writer.text(f"define internal {acc} @{name}({parameters}) noinline #0")
     writer.line("ret void")
-    return writer.text(f"define internal void @{name}(i64 %acc, i64 %lhs, i64 %rhs) noinline")
+    left, right = _factor_kinds(instruction)
+    return writer.text(f"define internal void @{name}(i64 %acc, {left} %lhs, {right} %rhs) noinline #0")
 
 
 def _compute(writer: Writer, instruction: Instruction, name: str, addresses: dict[str, str]) -> None:
@@ -111,9 +122,9 @@ def _register_address(writer: Writer, number: str) -> str:
     return writer.address("@emulated.file", writer.multiply(number, _REGISTER_BYTES))
 
 
-def _moves(moves: Moves) -> list[str]:
+def _moves(instruction: Instruction, moves: Moves) -> list[str]:
     """Loads, stores and zeroing of a whole register, row by row at a pitch."""
-    rows = _REGISTER_BYTES // moves.row_bytes
+    rows = instruction.acc.lanes * instruction.acc.dtype.bytes // moves.row_bytes
     functions: list[str] = []
     for verb in ("load", "store"):
         writer = Writer()

@@ -75,15 +75,14 @@ def emit_kernel(plan: Plan, name: str, triple: str | None = None) -> Emitted:
     functions.append(_entry(entries[0], [*filter(None, [pad_lhs]), name]))
     functions.append(_entry(entries[1], [*filter(None, [pad_rhs]), f"{name}.pack"]))
     width = 512 if "avx512f" in plan.instruction.features or plan.instruction.moves else 256
-    attributes = (
-        f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}'
-    )
+    plain = f'"prefer-vector-width"="{width}" "min-legal-vector-width"="{width}"'
     text = "\n\n".join(
         [
-            *plan.instruction.declarations,
+            *dict.fromkeys(plan.instruction.declarations),
             waiting_text(triple or host_target().triple),
             *functions,
-            attributes,
+            f"attributes #0 = {{ nounwind {plain} }}",
+            f"attributes #1 = {{ nounwind {plain} {plan.instruction.attributes} }}",
             "",
         ]
     )
@@ -164,6 +163,7 @@ class _Nest:
         own = writer.value(f"mul i64 %part, {plan.part_bytes}")
         self.block = writer.address("%workspace", writer.add(own, plan.shared_bytes))
         self.scratch = writer.address(self.block, plan.lhs_block_bytes)
+        self.row = writer.address(self.scratch, plan.scratch_bytes)
         self.extra = [self._extra(position) for position in range(len(self.loops.extra))]
         if moves:
             writer.line(moves.enter)
@@ -197,7 +197,7 @@ class _Nest:
         )
         with writer.loop(0, loops.k.extent, plan.schedule.block_k) as k:
             stop = writer.minimum(writer.add(k.index, plan.schedule.block_k), loops.k.extent)
-            emit_pack_lhs(writer, plan, source, self.block, (first, last), (k.index, stop))
+            emit_pack_lhs(writer, plan, source, self.block, (first, last), (k.index, stop), self.row)
             with writer.loop(panels[0], panels[1]) as panel:
                 self._panel(batch, first, last, panel.index, (k.index, stop))
 

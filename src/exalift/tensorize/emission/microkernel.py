@@ -9,7 +9,15 @@ from ..rewriter.plan import Plan
 from .expressions import constant_text, vector_type
 from .finish import Place, add_previous, finish, store_sums
 from .ir_writer import Index, Writer
-from .registers import Numbering, emit_instruction, is_broadcast, load_broadcast, load_vector, move
+from .registers import (
+    Numbering,
+    emit_instruction,
+    from_row,
+    load_broadcast,
+    load_vector,
+    move,
+    row_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ def emit_tile(plan: Plan, shape: TileShape, kernel: str) -> str:
     sums = tile.accumulate()
     _store(writer, plan, shape, place, sums)
     writer.line("ret void")
-    return writer.text(f"define internal void {shape.name(kernel)}({signature(plan)}) noinline #0")
+    return writer.text(f"define internal void {shape.name(kernel)}({signature(plan)}) noinline #1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,8 @@ class _Tile:
         self.rows = -(-shape.rows // self.m)
         self.columns = -(-shape.columns // self.n)
         contraction = plan.contraction
-        self.lhs_step = self.k * contraction.lhs.dtype.bytes
+        together = self.m if plan.instruction.takes_rows else 1
+        self.lhs_step = together * self.k * contraction.lhs.dtype.bytes
         self.rhs_tile = self.k * self.n * contraction.rhs.dtype.bytes
         self.rhs_step = plan.schedule.columns * self.rhs_tile
 
@@ -124,6 +133,14 @@ class _Tile:
 
     def active(self, column: int) -> int:
         return min(self.n, self.shape.columns - column * self.n)
+
+    def load_rhs(self, step: Index, ahead: int, column: int) -> str:
+        alignment = min(64, self.rhs_tile & -self.rhs_tile)
+        address = self.rhs_address(step, ahead, column)
+        return load_vector(self.writer, self.instruction.rhs, address, alignment)
+
+    def load_lhs(self, step: Index, ahead: int, row: int) -> str:
+        return load_broadcast(self.writer, self.instruction.lhs, self.lhs_address(step, ahead, row))
 
 
 class _Values(_Tile):
@@ -144,42 +161,44 @@ class _Values(_Tile):
                 loop.following = values
             sums = loop.results
         return [
-            _Vector(sums[row * self.columns + c], "", row, c * self.n, self.n, self.active(c))
-            for row in range(self.rows)
+            _Vector(self._row(sums, row, c), "", row, c * self.n, self.n, self.active(c))
+            for row in range(self.shape.rows)
             for c in range(self.columns)
         ]
+
+    def _row(self, sums: list[str], row: int, column: int) -> str:
+        tile = sums[row // self.m * self.columns + column]
+        return row_of(self.writer, self.instruction.acc, tile, row % self.m, self.n)
 
     def _start(self) -> list[str]:
         zero = constant_text(0, self.instruction.acc.dtype, self.instruction.acc.lanes)
         if not self.plan.needs_column_sums:
             return [zero] * (self.rows * self.columns)
-        kind, size = self.instruction.acc.type, self.instruction.acc.dtype.bytes
+        size = self.instruction.acc.dtype.bytes
+        kind = vector_type(self.instruction.acc.dtype, self.n)
+        zero = constant_text(0, self.instruction.acc.dtype, self.n)
         first: list[str] = []
         for column in range(self.columns):
             address = self.writer.address("%start", column * self.n * size)
             loaded = self.writer.value(f"load {kind}, ptr {address}, align {size}")
-            first.append(self.writer.value(f"select i1 %first, {kind} {loaded}, {kind} {zero}"))
+            start = self.writer.value(f"select i1 %first, {kind} {loaded}, {kind} {zero}")
+            first.append(from_row(self.writer, self.instruction.acc, start, self.n))
         return first * self.rows
 
     def _step(self, step: Index, ahead: int, sums: list[str]) -> list[str]:
         writer, instruction = self.writer, self.instruction
-        alignment = min(64, self.rhs_tile & -self.rhs_tile)
-        right = [
-            load_vector(writer, instruction.rhs, self.rhs_address(step, ahead, column), alignment)
-            for column in range(self.columns)
-        ]
+        right = [self.load_rhs(step, ahead, column) for column in range(self.columns)]
         following: list[str] = []
         for row in range(self.rows):
-            address = self.lhs_address(step, ahead, row)
-            load = load_broadcast(writer, instruction.lhs, address) if is_broadcast(instruction.lhs) else ""
+            left = self.load_lhs(step, ahead, row)
             for column in range(self.columns):
                 acc = sums[row * self.columns + column]
-                following.append(emit_instruction(writer, instruction, acc, load, right[column]))
+                following.append(emit_instruction(writer, instruction, acc, left, right[column]))
         return following
 
 
 class _Numbered(_Tile):
-    """Accumulators are numbered registers; they pass through scratch memory at the end."""
+    """Accumulators are numbered registers; they pass through scratch memory at the end. Factors may be."""
 
     def accumulate(self) -> list[_Vector]:
         writer, numbers = self.writer, Numbering(self.rows, self.columns)
@@ -189,15 +208,12 @@ class _Numbered(_Tile):
         for row, column in tiles:
             move(writer, moves.zero, numbers.acc(row, column))
         with writer.loop(0, "%steps") as loop:
-            for column in range(self.columns):
-                address = self.rhs_address(loop.index, 0, column)
-                move(writer, moves.load, numbers.rhs(column), address, moves.row_bytes)
+            right = [self._right(loop.index, column) for column in range(self.columns)]
             for row in range(self.rows):
-                address = self.lhs_address(loop.index, 0, row)
-                move(writer, moves.load, numbers.lhs, address, self.plan.row_pitch)
+                left = self._left(loop.index, row)
                 for column in range(self.columns):
-                    acc, rhs = numbers.acc(row, column), numbers.rhs(column)
-                    emit_instruction(writer, self.instruction, str(acc), str(numbers.lhs), str(rhs))
+                    acc = str(numbers.acc(row, column))
+                    emit_instruction(writer, self.instruction, acc, left, right[column])
         size = self.instruction.acc.dtype.bytes
         pitch = self.columns * self.n * size
         for row, column in tiles:
@@ -215,3 +231,22 @@ class _Numbered(_Tile):
             for row in range(self.shape.rows)
             for c in range(self.columns)
         ]
+
+    def _right(self, step: Index, column: int) -> str:
+        """A right tile: the number of its register, or its value."""
+        moves = self.instruction.moves
+        assert moves is not None
+        if not moves.load:
+            return self.load_rhs(step, 0, column)
+        number = Numbering(self.rows, self.columns).rhs(column)
+        move(self.writer, moves.load, number, self.rhs_address(step, 0, column), moves.row_bytes)
+        return str(number)
+
+    def _left(self, step: Index, row: int) -> str:
+        moves = self.instruction.moves
+        assert moves is not None
+        if not moves.load:
+            return self.load_lhs(step, 0, row)
+        number = Numbering(self.rows, self.columns).lhs
+        move(self.writer, moves.load, number, self.lhs_address(step, 0, row), self.plan.row_pitch)
+        return str(number)

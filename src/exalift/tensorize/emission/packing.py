@@ -111,9 +111,11 @@ def emit_pack_lhs(
     target: str,
     rows: tuple[Index, Index],
     block: tuple[Index, Index],
+    whole_row: str,
 ) -> None:
     """Pack rows [first, last) of k in [start, stop) of the left operand: row after row at `plan.row_pitch`
-    bytes, zero up to whole instructions, recoded where the instruction wants the other sign."""
+    bytes, zero up to whole instructions, recoded where the instruction wants the other sign. Where that takes
+    several rows in a vector, a row is packed at `whole_row` first and dealt out from there."""
     loops, access = plan.loops, plan.contraction.lhs
     size, run = access.dtype.bytes, loops.lhs_run
     first, last = rows
@@ -122,12 +124,31 @@ def emit_pack_lhs(
     with writer.loop(first, last) as row:
         at = partial_offset(writer, loops.lhs, spread(writer, loops.m, row.index))
         base = writer.address(source, writer.multiply(at, size))
-        to = writer.address(target, writer.multiply(writer.subtract(row.index, first), plan.row_pitch))
+        down = writer.subtract(row.index, first)
+        to = writer.address(target, writer.multiply(down, plan.row_pitch))
+        if plan.instruction.takes_rows:
+            to = whole_row
         if single and run > 1:
             here = writer.address(base, writer.multiply(start, size))
             _pack_run(writer, plan, here, to, writer.subtract(stop, start))
         else:
             _pack_runs(writer, plan, base, to, start, stop)
+        if plan.instruction.takes_rows:
+            _deal_out(writer, plan, whole_row, target, down, writer.subtract(stop, start))
+
+
+def _deal_out(writer: Writer, plan: Plan, row: str, target: str, down: Index, count: Index) -> None:
+    """A packed row, a step of k at a time, to its place in the tiles: [step][row within the tile][k]."""
+    m, _, k = plan.instruction.extents
+    word = k * plan.contraction.lhs.dtype.bytes
+    kind = f"i{8 * word}"
+    first = writer.multiply(writer.divide(down, m), m * plan.row_pitch)
+    base = writer.address(target, writer.add(first, writer.multiply(writer.remainder(down, m), word)))
+    with writer.loop(0, writer.divide(writer.add(count, k - 1), k)) as step:
+        source = writer.address(row, writer.multiply(step.index, word))
+        value = writer.value(f"load {kind}, ptr {source}, align {word}")
+        to = writer.address(base, writer.multiply(step.index, m * word))
+        writer.line(f"store {kind} {value}, ptr {to}, align {word}")
 
 
 def _pack_runs(writer: Writer, plan: Plan, base: str, to: str, start: Index, stop: Index) -> None:

@@ -44,8 +44,8 @@ def select(
         found = _fit(contraction, instruction)
         if isinstance(found, Mismatch):
             refusals.append(Refusal(instruction, found.reason))
-        elif not instruction.features <= features:
-            missing = ", ".join(sorted(instruction.features - features))
+        elif not instruction.requirements <= features:
+            missing = ", ".join(sorted(instruction.requirements - features))
             refusals.append(Refusal(instruction, f"this CPU has no {missing}"))
         else:
             matches.append(Match(instruction, found))

@@ -1,9 +1,9 @@
 """Every tensorized instruction, one file a family; see `description`."""
 
-from . import aarch64_dot, x86_amx, x86_dot, x86_fma
+from . import aarch64_dot, aarch64_matrix, aarch64_sme, aarch64_sve, x86_amx, x86_dot, x86_fma
 from .description import ACC, LANE, LHS, RHS, File, Instruction, Moves, Rate, Register, llvm_type
 
-FAMILIES = (x86_amx, x86_dot, x86_fma, aarch64_dot)
+FAMILIES = (x86_amx, x86_dot, x86_fma, aarch64_dot, aarch64_matrix, aarch64_sve, aarch64_sme)
 
 INSTRUCTIONS: tuple[Instruction, ...] = tuple(
     instruction for family in FAMILIES for instruction in family.INSTRUCTIONS

@@ -44,8 +44,10 @@ class File(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """For numbered registers: IR templates with {register}, {address}, {pitch} (bytes from row to row), and
-    what has to happen before the first and after the last instruction of a kernel."""
+    """For numbered registers: IR templates with {register}, {address}, {pitch} (bytes from row to row) and
+    {fresh} (a prefix for local names), and what has to happen before the first and after the last
+    instruction of a kernel. An empty `load` says that accumulators alone are numbered; both factors are
+    then vectors."""
 
     load: str
     store: str
@@ -95,6 +97,8 @@ class Instruction:
     formula: `out[m,n] = acc[m,n] + sum k. product`, casts included; extents are constants.
     emission: IR template; {result}, {acc}, {lhs}, {rhs} are operands, {fresh} a prefix for local names.
     features: what the CPU must have, in LLVM's words. registers: how many the file has.
+    length: the one length of vectors that this form is for, as `usable_features` says it ("sve=256"); empty
+    where an instruction has but one. attributes: LLVM's, for the functions that use the instruction.
     """
 
     name: str
@@ -109,6 +113,8 @@ class Instruction:
     rate: Rate
     registers: int
     moves: Moves | None = None
+    length: str = ""
+    attributes: str = ""
 
     def __post_init__(self) -> None:
         names = tuple(axis.name for axis in self.formula.axes)
@@ -136,6 +142,21 @@ class Instruction:
     @property
     def file(self) -> File:
         return File.NUMBERED if self.moves else File.VALUES
+
+    @property
+    def requirements(self) -> frozenset[str]:
+        """What `usable_features` must have."""
+        return self.features | frozenset(filter(None, (self.length,)))
+
+    @property
+    def loads_tiles(self) -> bool:
+        """Whether factors are numbered registers too, loaded row by row from anywhere."""
+        return self.moves is not None and bool(self.moves.load)
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether a vector of the left factor holds several rows: they are then packed side by side."""
+        return self.extents[0] > 1 and not self.loads_tiles
 
     @property
     def registers_by_name(self) -> Mapping[str, Register]:

@@ -57,8 +57,10 @@ class Plan:
         schedule = self.schedule
         if schedule.block_m % (schedule.rows * m) or schedule.block_k % k:
             raise ValueError("blocks are whole register tiles")
-        used = schedule.rows * schedule.columns + schedule.columns + 1
-        if used > self.instruction.registers + (self.instruction.moves is not None):
+        used = schedule.rows * schedule.columns
+        if self.instruction.moves is None or self.instruction.loads_tiles:
+            used += schedule.columns + 1
+        if used > self.instruction.registers + self.instruction.loads_tiles:
             raise ValueError(f"a tile of {schedule.rows}x{schedule.columns} needs {used} registers")
         if self.blocks_k > 1 and self.contraction.out.dtype is not self.contraction.accumulator:
             raise ValueError("sums that are stored as another type are not split along k")
@@ -114,7 +116,9 @@ class Plan:
 
     @property
     def lhs_block_bytes(self) -> int:
-        """The packed left block. Rows are a multiple of the register tile's; copies may overrun by a line."""
+        """The packed left block. Rows are a multiple of the instruction's; copies may overrun by a line.
+        Where the instruction takes several rows in a vector, they share their space: for each step of k the
+        tile's rows, side by side."""
         m = self.instruction.extents[0]
         rows = min(self.schedule.block_m, round_up(self.loops.m.extent, m))
         return round_up(rows * self.row_pitch + 2 * LINE, 4096)
@@ -196,9 +200,14 @@ class Plan:
         return rows * columns * self.contraction.accumulator.bytes
 
     @property
+    def row_bytes(self) -> int:
+        """Where a row of the left block is packed before it is dealt out to tiles; copies may overrun."""
+        return self.row_pitch + 2 * LINE if self.instruction.takes_rows else 0
+
+    @property
     def part_bytes(self) -> int:
         """Workspace of each part."""
-        return round_up(self.lhs_block_bytes + self.scratch_bytes, 4096)
+        return round_up(self.lhs_block_bytes + self.scratch_bytes + self.row_bytes, 4096)
 
     def workspace_bytes(self, parts: int) -> int:
         """All the workspace that `parts` concurrent calls need, aligned to 64 bytes."""
