@@ -22,6 +22,12 @@ def test_the_example_of_use_runs() -> None:
     assert (np.asarray(names["out"]) == 1100).all()
 
 
+def test_the_example_of_a_grid_runs() -> None:
+    names: dict[str, object] = {}
+    exec(BLOCKS[2], names)
+    assert ".visible .entry kernel" in str(names["ptx"])
+
+
 @pytest.mark.parametrize("real", [False, True])
 def test_a_new_instruction_is_a_description_alone(real: bool) -> None:
     assert len(BLOCKS[1].splitlines()) <= 40

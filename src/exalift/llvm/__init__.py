@@ -1,6 +1,6 @@
 """LLVM, through llvmlite: IR written as text, compiled for the processor at hand, and called."""
 
-from .jit import Library, assembly, compile_text, object_code, optimised_text
+from .jit import Library, assembly, compile_text, object_code, optimised_text, ptx_text
 from .target import Target, host_target, plain_target
 from .text import Code, Metadata, llvm_type, memory_type
 from .threads import BARRIER_BYTES, Team, available_threads, can_use_threads, team, waiting_text
@@ -22,6 +22,7 @@ __all__ = [
     "object_code",
     "optimised_text",
     "plain_target",
+    "ptx_text",
     "team",
     "waiting_text",
 ]

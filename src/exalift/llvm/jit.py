@@ -113,3 +113,15 @@ def object_code(text: str, target: Target, *, optimise: bool = True) -> bytes:
         llvm.initialize_all_asmprinters()
         machine = _machine(target, jit=False)
         return bytes(machine.emit_object(_optimised(text, target, machine, optimise)))
+
+
+def ptx_text(text: str, processor: str) -> str:
+    """The module as PTX for a compute capability: PTX 8.0, of CUDA 12.0, or 8.4, of CUDA 12.4, for what one
+    capability alone has ("sm_90a")."""
+    with _lock:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
+        target = Target("nvptx64-nvidia-cuda", frozenset({"ptx84" if processor.endswith("a") else "ptx80"}))
+        chosen = llvm.Target.from_triple(target.triple)
+        machine = chosen.create_target_machine(cpu=processor, features=target.feature_text, opt=3)
+        return str(machine.emit_assembly(_optimised(text, target, machine, True)))

@@ -2,7 +2,7 @@
 
 from .calling import Kernel, compile_kernel, usable_features
 from .contraction import OUT, SUM, Access, Contraction, Dimension, Epilogue, Role, matrix_product
-from .emission import Emitted, emit_kernel
+from .emission import Emitted, EmittedGrid, emit_grid, emit_kernel
 from .inspector import (
     ONES,
     Inspection,
@@ -15,7 +15,7 @@ from .inspector import (
     read_contraction,
 )
 from .instructions import INSTRUCTIONS, Instruction
-from .rewriter import Plan, Schedule
+from .rewriter import GridPlan, GridSchedule, Plan, Schedule
 from .tuner import Choice, choices, plan_for
 
 __all__ = [
@@ -28,7 +28,10 @@ __all__ = [
     "Contraction",
     "Dimension",
     "Emitted",
+    "EmittedGrid",
     "Epilogue",
+    "GridPlan",
+    "GridSchedule",
     "Inspection",
     "Instruction",
     "Kernel",
@@ -41,6 +44,7 @@ __all__ = [
     "check_reading",
     "choices",
     "compile_kernel",
+    "emit_grid",
     "emit_kernel",
     "inspect_formula",
     "inspect_region",

@@ -266,7 +266,7 @@ def _pack_panel(writer: Writer, plan: Plan, base: str, to: str, column: Index) -
         place = writer.address(to, writer.multiply(number, tile_bytes))
         across = writer.add(column, writer.multiply(tile.index, n))
         with writer.loop(0, register.lanes) as lane:
-            row, col = (_lane_index(writer, index, lane.index) for index in register.layout)
+            row, col = (lane_index(writer, index, lane.index) for index in register.layout)
             at_k = writer.add(writer.multiply(step.index, k), row)
             at_n = writer.add(across, col)
             good = writer.value(f"icmp slt i64 {at_k}, {loops.k.extent}")
@@ -284,7 +284,7 @@ def _pack_panel(writer: Writer, plan: Plan, base: str, to: str, column: Index) -
             writer.line(f"store {kind} {value}, ptr {target}, align {size}")
 
 
-def _lane_index(writer: Writer, index: Affine, lane: Index) -> Index:
+def lane_index(writer: Writer, index: Affine, lane: Index) -> Index:
     """A register layout's subscript at a lane."""
     total: Index = index.constant
     for atom, coefficient in index.terms:
@@ -292,7 +292,7 @@ def _lane_index(writer: Writer, index: Affine, lane: Index) -> Index:
             assert atom == LANE
             value = lane
         else:
-            value = writer.divide(_lane_index(writer, atom.numerator, lane), atom.denominator)
+            value = writer.divide(lane_index(writer, atom.numerator, lane), atom.denominator)
         total = writer.add(total, writer.multiply(value, coefficient))
     return total
 

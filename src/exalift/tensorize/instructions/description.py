@@ -91,6 +91,21 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Fragments:
+    """For instructions that a group of threads runs together: the lanes of every register are shared out
+    evenly, thread after thread.
+
+    descriptor: where the right factor is read from shared memory, what its descriptor says beside the address
+    (the address in units of 16 bytes is added; 0: it is in registers). publish: PTX that makes what a thread
+    has written to shared memory visible to the instruction.
+    """
+
+    threads: int
+    descriptor: int = 0
+    publish: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Instruction:
     """One instruction (or the short sequence that acts as one).
 
@@ -115,6 +130,7 @@ class Instruction:
     moves: Moves | None = None
     length: str = ""
     attributes: str = ""
+    fragments: Fragments | None = None
 
     def __post_init__(self) -> None:
         names = tuple(axis.name for axis in self.formula.axes)

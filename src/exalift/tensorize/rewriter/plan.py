@@ -55,6 +55,8 @@ class Plan:
     def __post_init__(self) -> None:
         m, _, k = self.instruction.extents
         schedule = self.schedule
+        if self.instruction.fragments is not None:
+            raise ValueError(f"{self.instruction.name} is for groups of threads: see `GridPlan`")
         if schedule.block_m % (schedule.rows * m) or schedule.block_k % k:
             raise ValueError("blocks are whole register tiles")
         used = schedule.rows * schedule.columns
