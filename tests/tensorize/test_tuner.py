@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from exalift.affine import Affine
 from exalift.base import DType, UsageError
 from exalift.tensorize import Plan, matrix_product, plan_for, usable_features
 from exalift.tensorize.instructions import BY_NAME
 from exalift.tensorize.peaks import measure_peaks
-from exalift.tensorize.tuner import MACHINE, cache_key, candidates, estimate, tune
+from exalift.tensorize.tuner import MACHINE, cache_key, candidates, estimate, measure, tune
 
 PRODUCT = matrix_product(40, 50, 60, DType.F32, DType.F32, DType.F32)
 
@@ -48,6 +50,36 @@ def test_on_request_nothing_is_measured_or_written(tmp_path: Path) -> None:
     tuned = tune(PRODUCT, deterministic=True, path=path)
     assert tuned.plan == plan_for(PRODUCT, usable_features()) and tuned.seconds == 0.0
     assert not path.exists()
+
+
+def test_what_is_shipped_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For its shape whatever loops are called, and for no other; a cache of the user's goes before."""
+    instruction = plan_for(PRODUCT, usable_features()).instruction.name
+    schedule = {"rows": 2, "columns": 1, "block_m": 2, "block_k": 60, "splits": 1, "unroll": 1}
+    entry = {"what": "", "instruction": instruction, "schedule": schedule, "seconds": 1.0}
+    monkeypatch.setattr(measure, "_shipped", lambda: {cache_key(PRODUCT, 1): entry})
+    path = tmp_path / "tensorize.json"
+    renamed = replace(
+        PRODUCT,
+        dimensions=tuple(replace(d, name=f"{d.name}.x") for d in PRODUCT.dimensions),
+        **{
+            name: replace(access, indices=tuple(Affine.symbol(f"{i}.x") for i in access.indices))
+            for name in ("lhs", "rhs", "out")
+            for access in (getattr(PRODUCT, name),)
+        },
+    )
+    for contraction in (PRODUCT, renamed):
+        for deterministic in (False, True):
+            tuned = tune(contraction, deterministic=deterministic, path=path)
+            assert (tuned.plan.schedule.rows, tuned.seconds) == (2, 1.0) and not path.exists()
+    assert tune(PRODUCT, 2, deterministic=True, path=path).seconds == 0.0
+    own = entry | {"schedule": schedule | {"rows": 1}, "seconds": 0.5}
+    path.write_text(json.dumps({cache_key(PRODUCT, 1): own}))
+    assert tune(PRODUCT, path=path).plan.schedule.rows == 1
+    assert tune(PRODUCT, path=path, deterministic=True).plan.schedule.rows == 2
+    wrong = entry | {"instruction": "sdot"}
+    monkeypatch.setattr(measure, "_shipped", lambda: {cache_key(PRODUCT, 1): wrong})
+    assert tune(PRODUCT, deterministic=True).plan == plan_for(PRODUCT, usable_features())
 
 
 def test_without_an_instruction_the_reasons_are_given(tmp_path: Path) -> None:

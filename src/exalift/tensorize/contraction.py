@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from exalift.affine import Affine, Apply, Axis, Cast, Constant, Expression, Formula, Load, Reduce
+from exalift.affine import Affine, Apply, Axis, Cast, Constant, Expression, Formula, Load, Reduce, loads
 from exalift.base import DType
 
 
@@ -105,7 +105,9 @@ def index_range(index: Affine, extents: Mapping[str, int]) -> tuple[int, int]:
 @dataclass(frozen=True, slots=True)
 class Epilogue:
     """What happens to a finished sum before it is stored: an expression of `Load("sum", ())` and of
-    `Load(name, indices)` of further operands, whose subscripts are linear in the M and N loops.
+    `Load(name, indices)` of further operands, whose subscripts are linear in the M and N loops. It may
+    also load the sums over k of the result's row of the left operand, `Load(ROWS, ())`, and of its column
+    of the right one, `Load(COLUMNS, ())`, in the accumulator's type.
 
     `operands` lists those arrays in the order in which a kernel takes their addresses. The expression's
     dtype is the output's.
@@ -117,6 +119,9 @@ class Epilogue:
 
 SUM = "sum"
 """The name by which an epilogue loads the finished sum."""
+
+ROWS, COLUMNS = "%rows", "%columns"
+"""The names by which it loads the sums of a row of the left operand and of a column of the right one."""
 
 OUT = "out"
 """The name of an epilogue's operand that is the output itself, as it was before."""
@@ -170,6 +175,11 @@ class Contraction:
     def reads_out(self) -> bool:
         """Whether the epilogue reads what the output held before."""
         return self.epilogue is not None and any(name == OUT for name, _ in self.epilogue.operands)
+
+    def loads_sums(self, name: str) -> bool:
+        """Whether the epilogue loads `ROWS` or `COLUMNS`."""
+        value = self.epilogue.value if self.epilogue else None
+        return value is not None and any(load.array == name for load in loads(value))
 
     @property
     def operations(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from exalift.affine import Affine, Load
 from exalift.base import DType
 
-from ..contraction import SUM
+from ..contraction import COLUMNS, ROWS, SUM
 from ..instructions import llvm_type
 from ..rewriter.plan import Plan
 from .expressions import emit_expression, overload, vector_type
@@ -16,9 +16,12 @@ from .ir_writer import Index, Writer
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a tile lies: the addresses of its first element in the output and in the epilogue's operands."""
+    """Where a tile lies: the addresses of its first element in the output, of its columns' and rows' sums,
+    and of its first element in the epilogue's operands."""
 
     out: str
+    columns: str
+    rows: str
     extra: tuple[str, ...]
 
 
@@ -112,6 +115,11 @@ def finish(
     def load(node: Load) -> str:
         if node.array == SUM:
             return value
+        if node.array in (ROWS, COLUMNS):
+            at, stride = (row, 0) if node.array == ROWS else (column, 1)
+            base = place.rows if node.array == ROWS else place.columns
+            address = writer.address(base, writer.multiply(at, node.dtype.bytes))
+            return load_strided(writer, address, node.dtype, stride, lanes, lanes)
         position = [name for name, _ in epilogue.operands].index(node.array)
         access, offset = epilogue.operands[position][1], plan.loops.extra[position]
         on = _within(writer, plan, offset, access.dtype, row, column)

@@ -74,7 +74,10 @@ def emit_kernel(plan: Plan, name: str, triple: str | None = None) -> Emitted:
     entries = (f"{name}.entry", f"{name}.pack.entry")
     functions.append(_entry(entries[0], [*filter(None, [pad_lhs]), name]))
     functions.append(_entry(entries[1], [*filter(None, [pad_rhs]), f"{name}.pack"]))
-    width = 512 if "avx512f" in plan.instruction.features or plan.instruction.moves else 256
+    # Vectors wider than these go through memory, and two functions that disagree pass them wrongly.
+    registers = plan.instruction.registers_by_name.values()
+    widest = max(register.lanes * register.dtype.bits for register in registers)
+    width = 512 if widest > 256 or plan.instruction.moves else 256
     plain = f'"prefer-vector-width"="{width}" "min-legal-vector-width"="{width}"'
     text = "\n\n".join(
         [
@@ -164,6 +167,7 @@ class _Nest:
         self.block = writer.address("%workspace", writer.add(own, plan.shared_bytes))
         self.scratch = writer.address(self.block, plan.lhs_block_bytes)
         self.row = writer.address(self.scratch, plan.scratch_bytes)
+        self.sums = writer.address(self.row, plan.row_bytes)
         self.extra = [self._extra(position) for position in range(len(self.loops.extra))]
         if moves:
             writer.line(moves.enter)
@@ -197,7 +201,9 @@ class _Nest:
         )
         with writer.loop(0, loops.k.extent, plan.schedule.block_k) as k:
             stop = writer.minimum(writer.add(k.index, plan.schedule.block_k), loops.k.extent)
-            emit_pack_lhs(writer, plan, source, self.block, (first, last), (k.index, stop), self.row)
+            emit_pack_lhs(
+                writer, plan, source, self.block, (first, last), (k.index, stop), self.row, self.sums
+            )
             with writer.loop(panels[0], panels[1]) as panel:
                 self._panel(batch, first, last, panel.index, (k.index, stop))
 
@@ -271,10 +277,12 @@ class _Nest:
                     self.extra[position], loops.extra[position], access.dtype.bytes, batch, row, column
                 )
                 extra += f", ptr {at}"
+        size = plan.contraction.accumulator.bytes
+        sums = writer.address(self.sums, writer.multiply(writer.subtract(row, first), size))
         tile = shape.name(self.name)
         writer.line(
             f"call void {tile}(ptr {lhs}, ptr {rhs}, ptr {header}, i64 {steps}, i1 {is_first}, "
-            f"i1 {is_last}, ptr {out}, ptr {self.scratch}{extra})"
+            f"i1 {is_last}, ptr {out}, ptr {self.scratch}, ptr {sums}{extra})"
         )
 
     def _place(self, base: str, offset: Affine, size: int, batch: Values, row: Index, column: Index) -> str:

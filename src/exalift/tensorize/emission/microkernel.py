@@ -38,14 +38,16 @@ def signature(plan: Plan) -> str:
     extra = "".join(f", ptr %extra{position}" for position in range(len(plan.loops.extra)))
     return (
         "ptr noalias %lhs, ptr noalias %rhs, ptr %start, i64 %steps, i1 %first, i1 %last, "
-        f"ptr %out, ptr noalias %scratch{extra}"
+        f"ptr %out, ptr noalias %scratch, ptr noalias %sums{extra}"
     )
 
 
 def emit_tile(plan: Plan, shape: TileShape, kernel: str) -> str:
     """The text of one function."""
     writer = Writer()
-    place = Place("%out", tuple(f"%extra{position}" for position in range(len(plan.loops.extra))))
+    place = Place(
+        "%out", "%start", "%sums", tuple(f"%extra{position}" for position in range(len(plan.loops.extra)))
+    )
     tile = _Numbered(plan, shape, writer) if plan.instruction.moves else _Values(plan, shape, writer)
     sums = tile.accumulate()
     _store(writer, plan, shape, place, sums)
@@ -99,12 +101,20 @@ def _from_scratch(writer: Writer, plan: Plan, one: _Vector) -> str:
     dtype = plan.contraction.accumulator
     kind = vector_type(dtype, one.lanes)
     value = writer.value(f"load {kind}, ptr {one.address}, align {dtype.bytes}")
-    if not plan.needs_column_sums:
+    if not plan.correction:
         return value
-    header = writer.address("%start", one.column * dtype.bytes)
+    return writer.value(f"add {kind} {value}, {_correction(writer, plan, one.column, one.lanes)}")
+
+
+def _correction(writer: Writer, plan: Plan, column: int, lanes: int) -> str:
+    """What the sums of columns from `column` on are corrected by, in the first block of k; zero in others."""
+    dtype = plan.contraction.accumulator
+    kind = vector_type(dtype, lanes)
+    header = writer.address("%start", column * dtype.bytes)
     start = writer.value(f"load {kind}, ptr {header}, align {dtype.bytes}")
-    start = writer.value(f"select i1 %first, {kind} {start}, {kind} {constant_text(0, dtype, one.lanes)}")
-    return writer.value(f"add {kind} {value}, {start}")
+    if plan.header_factor != plan.correction:
+        start = writer.value(f"mul {kind} {start}, {constant_text(plan.correction, dtype, lanes)}")
+    return writer.value(f"select i1 %first, {kind} {start}, {kind} {constant_text(0, dtype, lanes)}")
 
 
 class _Tile:
@@ -172,17 +182,17 @@ class _Values(_Tile):
 
     def _start(self) -> list[str]:
         zero = constant_text(0, self.instruction.acc.dtype, self.instruction.acc.lanes)
-        if not self.plan.needs_column_sums:
+        if not self.plan.correction:
             return [zero] * (self.rows * self.columns)
-        size = self.instruction.acc.dtype.bytes
-        kind = vector_type(self.instruction.acc.dtype, self.n)
-        zero = constant_text(0, self.instruction.acc.dtype, self.n)
-        first: list[str] = []
-        for column in range(self.columns):
-            address = self.writer.address("%start", column * self.n * size)
-            loaded = self.writer.value(f"load {kind}, ptr {address}, align {size}")
-            start = self.writer.value(f"select i1 %first, {kind} {loaded}, {kind} {zero}")
-            first.append(from_row(self.writer, self.instruction.acc, start, self.n))
+        first = [
+            from_row(
+                self.writer,
+                self.instruction.acc,
+                _correction(self.writer, self.plan, column * self.n, self.n),
+                self.n,
+            )
+            for column in range(self.columns)
+        ]
         return first * self.rows
 
     def _step(self, step: Index, ahead: int, sums: list[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exalift.affine import Affine
 from exalift.base import DType
 
-from ..contraction import Access, Dimension, Role
+from ..contraction import ROWS, Access, Dimension, Role
 from ..instructions import LANE, llvm_type
 from ..rewriter.loops import Nest, Padded
 from ..rewriter.plan import LINE, Plan
@@ -112,10 +112,12 @@ def emit_pack_lhs(
     rows: tuple[Index, Index],
     block: tuple[Index, Index],
     whole_row: str,
+    sums: str,
 ) -> None:
     """Pack rows [first, last) of k in [start, stop) of the left operand: row after row at `plan.row_pitch`
     bytes, zero up to whole instructions, recoded where the instruction wants the other sign. Where that takes
-    several rows in a vector, a row is packed at `whole_row` first and dealt out from there."""
+    several rows in a vector, a row is packed at `whole_row` first and dealt out from there. The rows' sums
+    go to `sums`, where the plan needs them."""
     loops, access = plan.loops, plan.contraction.lhs
     size, run = access.dtype.bytes, loops.lhs_run
     first, last = rows
@@ -133,8 +135,27 @@ def emit_pack_lhs(
             _pack_run(writer, plan, here, to, writer.subtract(stop, start))
         else:
             _pack_runs(writer, plan, base, to, start, stop)
+        if plan.contraction.loads_sums(ROWS):
+            _sum_row(
+                writer,
+                plan,
+                to,
+                writer.address(sums, writer.multiply(down, plan.contraction.accumulator.bytes)),
+            )
         if plan.instruction.takes_rows:
             _deal_out(writer, plan, whole_row, target, down, writer.subtract(stop, start))
+
+
+def _sum_row(writer: Writer, plan: Plan, row: str, target: str) -> None:
+    """The sum of a whole packed row, less what recoding added to each element."""
+    dtype, acc, extent = plan.instruction.lhs.dtype, plan.contraction.accumulator, plan.loops.k.extent
+    element = vector_type(acc, 0)
+    with writer.loop(0, extent, 1, [(element, str(-plan.encoding * extent))]) as k:
+        address = writer.address(row, writer.multiply(k.index, dtype.bytes))
+        value = writer.value(f"load {vector_type(dtype, 0)}, ptr {address}, align {dtype.bytes}")
+        value = emit_cast(writer, value, dtype, acc, 0)
+        k.following = [writer.value(f"add {element} {k.carried[0]}, {value}")]
+    writer.line(f"store {element} {k.results[0]}, ptr {target}, align {acc.bytes}")
 
 
 def _deal_out(writer: Writer, plan: Plan, row: str, target: str, down: Index, count: Index) -> None:
@@ -298,7 +319,7 @@ def lane_index(writer: Writer, index: Affine, lane: Index) -> Index:
 
 
 def _sum_columns(writer: Writer, plan: Plan, base: str, to: str, column: Index) -> None:
-    """The header, from which accumulators start: `correction * sum k. rhs[k,n]`."""
+    """The header: `header_factor * sum k. rhs[k,n]`."""
     loops, contraction = plan.loops, plan.contraction
     access, acc = contraction.rhs, contraction.accumulator
     element = vector_type(acc, 0)
@@ -316,6 +337,6 @@ def _sum_columns(writer: Writer, plan: Plan, base: str, to: str, column: Index) 
             )
             value = emit_cast(writer, value, access.dtype, acc, 0)
             k.following = [writer.value(f"add {element} {k.carried[0]}, {value}")]
-        total = writer.value(f"mul {element} {k.results[0]}, {plan.correction}")
+        total = writer.value(f"mul {element} {k.results[0]}, {plan.header_factor}")
         target = writer.address(to, writer.multiply(col.index, acc.bytes))
         writer.line(f"store {element} {total}, ptr {target}, align {acc.bytes}")

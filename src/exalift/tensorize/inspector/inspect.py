@@ -76,7 +76,11 @@ def _inspect(
     for reading in readings:
         matches, refusals = select(reading.contraction, features, instructions)
         ways += [Way(reading, match.instruction) for match in matches]
-        refused |= {refusal.instruction.name: refusal for refusal in reversed(refusals)}
+        for refusal in refusals:
+            # Of the reasons for both orders of the factors, that of the one which fits but for the CPU.
+            before = refused.get(refusal.instruction.name)
+            if before is None or (refusal.lacking and not before.lacking):
+                refused[refusal.instruction.name] = refusal
     used = {way.instruction.name for way in ways}
     left = [refused[i.name] for i in instructions if i.name in refused and i.name not in used]
     return Inspection(tuple(ways), tuple(left))

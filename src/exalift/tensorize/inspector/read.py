@@ -7,6 +7,7 @@ can gather. What stands around the sum becomes the epilogue. Every refusal has a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -31,7 +32,7 @@ from exalift.affine import (
 )
 from exalift.base import DType
 
-from ..contraction import OUT, SUM, Access, Contraction, Dimension, Epilogue, Role, index_range
+from ..contraction import COLUMNS, OUT, ROWS, SUM, Access, Contraction, Dimension, Epilogue, Role, index_range
 
 
 class Unfit(Exception):
@@ -108,12 +109,11 @@ def _read(
     if any(factor.load.array == target.array for factor in factors):
         raise Unfit(f"it reads {target.array} while writing it; a copy of that would do")
     _check_guard(reduction.guard, factors, shapes)
-    finished = _around(body, reduction, outside)
     found: list[Reading] = []
     reasons: list[str] = []
     for lhs, rhs in (factors, factors[::-1]):
         try:
-            found.append(_contraction(axes, summed, lhs, rhs, finished, reduction, outside, target, shapes))
+            found.append(_contraction(axes, summed, lhs, rhs, body, reduction, outside, target, shapes))
         except (Unfit, ValueError) as reason:
             reasons.append(str(reason))
     if not found:
@@ -134,11 +134,13 @@ def _only_sum(body: Expression) -> Reduce:
 
 @dataclass(frozen=True, slots=True)
 class _Factor:
-    """A load, the type that it is widened to, and an integer added to it."""
+    """A load, the type that it is widened to, an integer added to it, and an expression added to it that does
+    not move with the sum (a zero point that is data)."""
 
     load: Load
     dtype: DType
     shift: int
+    added: Expression | None = None
 
 
 def _factors(
@@ -151,7 +153,7 @@ def _factors(
         if isinstance(node, Apply) and node.function == "multiply":
             pending += reversed(node.operands)
         elif summed & _symbols(node):
-            moving.append(_factor(node))
+            moving.append(_factor(node, summed))
         else:
             still.append(node)
     if len(moving) > 2:
@@ -181,13 +183,19 @@ def _symbols(expression: Expression) -> frozenset[str]:
     return frozenset(names)
 
 
-def _factor(node: Expression) -> _Factor:
-    shift = 0
+def _factor(node: Expression, summed: frozenset[str]) -> _Factor:
+    shift, added = 0, None
     if isinstance(node, Apply) and node.function in ("add", "subtract") and node.dtype.is_integer:
         inner, other = node.operands
-        if not isinstance(other, Constant):
-            raise Unfit("a zero point that is not a constant")
-        shift = int(other.value) if node.function == "add" else -int(other.value)
+        if node.function == "add" and not summed & _symbols(inner):
+            inner, other = other, inner
+        if summed & _symbols(other):
+            raise Unfit("a factor is computed, not loaded")
+        if isinstance(other, Constant):
+            shift = int(other.value) if node.function == "add" else -int(other.value)
+        else:
+            zero = Constant(0, node.dtype)
+            added = other if node.function == "add" else Apply("subtract", (zero, other), node.dtype)
         node = inner
     dtype = node.dtype
     while isinstance(node, Cast):
@@ -198,7 +206,7 @@ def _factor(node: Expression) -> _Factor:
         node = inner
     if not isinstance(node, Load):
         raise Unfit("a factor is computed, not loaded")
-    return _Factor(node, dtype, shift)
+    return _Factor(node, dtype, shift, added)
 
 
 def _check_guard(
@@ -211,7 +219,7 @@ def _check_guard(
         raise Unfit(f"the sum is over a union of domains: {guard}")
     implied: set[Affine] = set()
     for factor in factors:
-        if not factor.shift:
+        if not factor.shift and factor.added is None:
             for index, extent in zip(factor.load.indices, shapes[factor.load.array], strict=True):
                 implied |= {index, Affine.of(extent - 1) - index}
     for constraint in guard.disjuncts[0]:
@@ -219,9 +227,8 @@ def _check_guard(
             raise Unfit(f"the sum is over a part of its box only: {constraint}")
 
 
-def _around(body: Expression, reduction: Reduce, outside: Expression | None) -> Expression:
-    """What is computed from the sum: the body with the sum as a load."""
-    total: Expression = Load(SUM, (), reduction.dtype)
+def _around(body: Expression, reduction: Reduce, outside: Expression | None, total: Expression) -> Expression:
+    """What is computed from the sum: the body with the sum as an expression of the contraction's sums."""
     if outside is not None:
         if not reduction.dtype.is_float and reduction.dtype.bits < 32:
             raise Unfit("a factor in front of a narrow sum")
@@ -229,22 +236,56 @@ def _around(body: Expression, reduction: Reduce, outside: Expression | None) -> 
     return rewrite(body, lambda node: total if node == reduction else node)
 
 
+def _with_zero_points(
+    sums: tuple[Expression, Expression, Expression], left: _Factor, right: _Factor, count: int
+) -> Expression:
+    """`sum k. (l + a) (r + b)` of the sums of `l r`, `l` and `r`: the first, plus b times the second, a times
+    the third, and `count * a * b`; exact where integers wrap. A constant that is added to the left factor is
+    in the first sum already."""
+    total, rows, columns = sums
+    dtype = total.dtype
+    ours, theirs = left.added, right.added
+    if right.shift:
+        theirs = Constant(right.shift, dtype)
+
+    def times(*factors: Expression) -> Expression:
+        product = factors[0]
+        for factor in factors[1:]:
+            product = Apply("multiply", (product, factor), dtype)
+        return product
+
+    terms: list[Expression] = []
+    if theirs is not None:
+        terms.append(times(theirs, rows))
+        if left.shift:
+            terms.append(times(theirs, Constant(left.shift * count, dtype)))
+    if ours is not None:
+        terms.append(times(ours, columns))
+    if ours is not None and theirs is not None:
+        terms.append(times(ours, theirs, Constant(count, dtype)))
+    for term in terms:
+        total = Apply("add", (total, term), dtype)
+    return total
+
+
 def _contraction(
     axes: tuple[Axis, ...],
     summed: tuple[Axis, ...],
     left: _Factor,
     right: _Factor,
-    finished: Expression,
+    body: Expression,
     reduction: Reduce,
     outside: Expression | None,
     target: Target,
     shapes: Mapping[str, tuple[int, ...]],
 ) -> Reading:
-    if right.shift:
-        raise Unfit("a zero point of the right factor")
     if left.dtype is not reduction.dtype or right.dtype is not reduction.dtype:
         raise Unfit(f"products in {left.dtype} summed in {reduction.dtype}")
     dimensions = _dimensions(axes, summed, left.load, right.load)
+    count = math.prod(axis.extent.constant for axis in summed)
+    dtype = reduction.dtype
+    sums = Load(SUM, (), dtype), Load(ROWS, (), dtype), Load(COLUMNS, (), dtype)
+    finished = _around(body, reduction, outside, _with_zero_points(sums, left, right, count))
     names = {d.name for d in dimensions}
     ones = {a.name: Affine() for a in (*axes, *summed) if a.name not in names}
 
@@ -259,11 +300,19 @@ def _contraction(
     contraction = Contraction(
         dimensions, of(left.load), of(right.load), out, reduction.dtype, epilogue, accumulate, left.shift
     )
-    after: Expression = Reduce("add", summed, contraction.product, reduction.dtype)
+    written = (contraction.product, _alone("lhs", left.load, dtype), _alone("rhs", right.load, dtype))
+    first, second, third = (Reduce("add", summed, term, dtype) for term in written)
+    after = _with_zero_points((first, second, third), left, right, count)
     if outside is not None:
         after = Apply("multiply", (after, outside), reduction.dtype)
     formulas = Formula(axes, reduction), Formula(axes, after)
     return Reading(contraction, left.load.array, right.load.array, target.array, *formulas, extra)
+
+
+def _alone(name: str, load: Load, dtype: DType) -> Expression:
+    """A factor by itself, in the accumulator's type."""
+    named = Load(name, load.indices, load.dtype)
+    return named if load.dtype is dtype else Cast(named, dtype)
 
 
 def _dimensions(
@@ -304,7 +353,7 @@ def _epilogue(
         return True, None, ()
     operands: dict[Load, str] = {}
     for load in loads(finished):
-        if load == total:
+        if load.array in (SUM, ROWS, COLUMNS):
             continue
         if load.array == target.array:
             if load != own:

@@ -22,10 +22,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An instruction that does not fit, and why."""
+    """An instruction that does not fit, and why. `lacking`: it would, on another CPU."""
 
     instruction: Instruction
     reason: str
+    lacking: bool = False
 
 
 def summand(instruction: Instruction) -> Expression:
@@ -46,7 +47,7 @@ def select(
             refusals.append(Refusal(instruction, found.reason))
         elif not instruction.requirements <= features:
             missing = ", ".join(sorted(instruction.requirements - features))
-            refusals.append(Refusal(instruction, f"this CPU has no {missing}"))
+            refusals.append(Refusal(instruction, f"this CPU has no {missing}", True))
         else:
             matches.append(Match(instruction, found))
     return matches, refusals

@@ -15,7 +15,7 @@ from functools import cached_property
 
 from exalift.affine import Affine
 
-from ..contraction import Contraction
+from ..contraction import COLUMNS, ROWS, Contraction
 from ..instructions import Fragments, Instruction, Register
 from .loops import Loops, Nest, order_loops
 from .plan import round_up
@@ -65,6 +65,8 @@ class GridPlan:
             raise ValueError(f"{instruction.name} sums in {instruction.acc.dtype}")
         if contraction.lhs_shift:
             raise ValueError("zero points are not computed on a grid")
+        if contraction.loads_sums(ROWS) or contraction.loads_sums(COLUMNS):
+            raise ValueError("sums of rows and columns are not computed on a grid")
         if self.loops.padded_lhs or self.loops.padded_rhs:
             raise ValueError("operands that are read outside their bounds are not computed on a grid")
         if self.threads > THREADS:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..contraction import Contraction
+from ..contraction import COLUMNS, ROWS, Contraction
 from ..instructions import Instruction
 from .loops import Loops, order_loops
 
@@ -68,6 +68,8 @@ class Plan:
             raise ValueError("sums that are stored as another type are not split along k")
         if self.blocks_k > 1 and self.contraction.reads_out:
             raise ValueError("sums beside what the output held before are not split along k")
+        if self.blocks_k > 1 and self.loads_sums:
+            raise ValueError("sums beside those of rows and columns are not split along k")
         self._check_types()
         if (
             self.blocks_k > 1
@@ -132,7 +134,18 @@ class Plan:
     @property
     def needs_column_sums(self) -> bool:
         """Whether the packed right operand carries the sums of its columns."""
-        return self.correction != 0
+        return self.correction != 0 or self.contraction.loads_sums(COLUMNS)
+
+    @property
+    def loads_sums(self) -> bool:
+        """Whether what follows needs the sums of rows or columns as they are."""
+        return self.contraction.loads_sums(ROWS) or self.contraction.loads_sums(COLUMNS)
+
+    @property
+    def header_factor(self) -> int:
+        """What the columns' sums in the header are multiplied by: the correction, where nothing else wants
+        them, else 1."""
+        return 1 if self.contraction.loads_sums(COLUMNS) else self.correction
 
     @property
     def encoding(self) -> int:
@@ -151,7 +164,7 @@ class Plan:
 
     @property
     def header_bytes(self) -> int:
-        """What stands before a panel: the value that its accumulators start from."""
+        """What stands before a panel: the value that its accumulators start from, or the sums of columns."""
         if not self.needs_column_sums:
             return 0
         return round_up(self.tile[1] * self.contraction.accumulator.bytes, LINE)
@@ -207,9 +220,16 @@ class Plan:
         return self.row_pitch + 2 * LINE if self.instruction.takes_rows else 0
 
     @property
+    def sums_bytes(self) -> int:
+        """The sums of the rows of a block."""
+        if not self.contraction.loads_sums(ROWS):
+            return 0
+        return round_up(self.schedule.block_m * self.contraction.accumulator.bytes, LINE)
+
+    @property
     def part_bytes(self) -> int:
         """Workspace of each part."""
-        return round_up(self.lhs_block_bytes + self.scratch_bytes + self.row_bytes, 4096)
+        return round_up(self.lhs_block_bytes + self.scratch_bytes + self.row_bytes + self.sums_bytes, 4096)
 
     def workspace_bytes(self, parts: int) -> int:
         """All the workspace that `parts` concurrent calls need, aligned to 64 bytes."""

@@ -13,6 +13,7 @@ from typing import cast
 
 import numpy as np
 
+from exalift.affine import Affine, nodes
 from exalift.base import DType, write_atomically
 from exalift.llvm import host_target
 
@@ -24,7 +25,7 @@ from ..rewriter import Plan, Schedule
 from .choose import MACHINE, plan_for
 from .model import candidates, estimate
 
-VERSION = 1
+VERSION = 2
 """Raised when plans or their emission change so that old measurements say nothing."""
 
 VARIABLE = "EXALIFT_CACHE"
@@ -47,10 +48,34 @@ def cache_path() -> Path:
 
 
 def cache_key(contraction: Contraction, threads: int) -> str:
-    """What a measurement holds for: version, CPU, LLVM, loops, operands, threads. Names of loops are in it
-    too, which costs a measurement where they differ and never gives a wrong answer."""
-    text = f"{VERSION} {host_target().key} {threads} {contraction!r}"
+    """What a measurement holds for: version, CPU, LLVM, loops, operands, what follows, threads. Names and the
+    values of constants are not in it."""
+    text = f"{VERSION} {host_target().key} {threads} {_shape(contraction)}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _shape(contraction: Contraction) -> str:
+    loops = {d.name: Affine.symbol(f"d{position}") for position, d in enumerate(contraction.dimensions)}
+
+    def access(one: Access) -> str:
+        offset = one.offset.substitute(loops)
+        return f"{one.dtype} {one.shape} {offset} {[str(index.substitute(loops)) for index in one.indices]}"
+
+    parts = [f"{d.extent} {d.role.value}" for d in contraction.dimensions]
+    parts += [access(one) for one in (contraction.lhs, contraction.rhs, contraction.out)]
+    parts.append(f"{contraction.accumulator} {contraction.accumulate} {contraction.lhs_shift != 0}")
+    if contraction.epilogue is not None:
+        names = {name: str(position) for position, (name, _) in enumerate(contraction.epilogue.operands)}
+        parts += [access(one) for _, one in contraction.epilogue.operands]
+        for node in nodes(contraction.epilogue.value):
+            what = getattr(node, "function", "") or names.get(getattr(node, "array", ""), "")
+            parts.append(f"{type(node).__name__} {node.dtype} {what}")
+    return "; ".join(parts)
+
+
+def _shipped() -> dict[str, object]:
+    """Results of common shapes, measured by `benchmarks/tensorize/ship.py`."""
+    return _read(Path(__file__).with_name("shipped.json"))
 
 
 def tune(
@@ -60,28 +85,34 @@ def tune(
     budget_s: float = 2.0,
     most: int = 6,
     deterministic: bool = False,
+    shipped: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
     progress: Progress | None = None,
     path: Path | None = None,
 ) -> Tuned:
-    """The best plan: remembered, else measured among the model's best `most` within `budget_s` seconds.
+    """The best plan: remembered, else shipped with this version for this CPU, else measured among the model's
+    best `most` within `budget_s` seconds.
 
-    `deterministic`: neither measured nor remembered, the model's first. `progress` is told the number of the
-    plan, how many there are, the plan, and its seconds. Raises UsageError where no instruction fits.
+    `deterministic`: neither measured nor remembered; what is shipped, else the model's first. `shipped=False`
+    does not look at what is shipped. `clock` tells the time of runs, in seconds. `progress` is told the
+    number of the plan, how many there are, the plan, and its seconds.
+    Raises UsageError where no instruction fits.
     """
     features = usable_features()
+    where, key = path or cache_path(), cache_key(contraction, threads)
+    sources = (_shipped,) if deterministic else (lambda: _read(where), _shipped)
+    for source in sources if shipped else sources[:-1]:
+        found = _remembered(source().get(key), contraction, features)
+        if found is not None:
+            return found
     if deterministic:
         return Tuned(plan_for(contraction, features, threads), 0.0)
-    where = path or cache_path()
-    key = cache_key(contraction, threads)
-    found = _remembered(_read(where).get(key), contraction)
-    if found is not None:
-        return found
     matches, _ = select(contraction, features)
     plans = [p for match in matches for p in candidates(contraction, match.instruction, threads, MACHINE)]
     plans.sort(key=lambda plan: estimate(plan, threads, MACHINE).cycles)
     if not plans:
         plan_for(contraction, features, threads)  # raises, with every reason
-    best = _measured(plans[:most], contraction, threads, budget_s, progress)
+    best = _measured(plans[:most], contraction, threads, budget_s, clock, progress)
     entries = _read(where)
     entries[key] = {
         "instruction": best.plan.instruction.name,
@@ -94,7 +125,12 @@ def tune(
 
 
 def _measured(
-    plans: list[Plan], contraction: Contraction, threads: int, budget_s: float, progress: Progress | None
+    plans: list[Plan],
+    contraction: Contraction,
+    threads: int,
+    budget_s: float,
+    clock: Callable[[], float],
+    progress: Progress | None,
 ) -> Tuned:
     """Plans take turns, so that whatever else the machine does falls on all of them."""
     generator = np.random.default_rng(0)
@@ -113,9 +149,9 @@ def _measured(
             break
     while not kernels[0][3] or (time.perf_counter() < ends and len(kernels[0][3]) < 200):
         for _, _, run, times in kernels:
-            start = time.perf_counter()
+            start = clock()
             run()
-            times.append(time.perf_counter() - start)
+            times.append(clock() - start)
     best: Tuned | None = None
     for number, (plan, _, _, times) in enumerate(kernels, 1):
         seconds = float(np.median(times))
@@ -152,8 +188,8 @@ def _read(path: Path) -> dict[str, object]:
     return cast(dict[str, object], found) if isinstance(found, dict) else {}
 
 
-def _remembered(entry: object, contraction: Contraction) -> Tuned | None:
-    """An entry as a plan; None for one that is not there, or that is not valid any more."""
+def _remembered(entry: object, contraction: Contraction, features: frozenset[str]) -> Tuned | None:
+    """An entry as a plan; None for one that is not there, or that is not valid (any more, or here)."""
     if not isinstance(entry, dict):
         return None
     fields = cast(dict[str, object], entry)
@@ -162,6 +198,7 @@ def _remembered(entry: object, contraction: Contraction) -> Tuned | None:
         return None
     try:
         numbers = {str(key): int(value) for key, value in cast(dict[str, int], schedule).items()}
-        return Tuned(Plan(contraction, BY_NAME[name], Schedule(**numbers)), seconds)
+        plan = Plan(contraction, BY_NAME[name], Schedule(**numbers))
+        return Tuned(plan, seconds) if plan.instruction.requirements <= features else None
     except (KeyError, TypeError, ValueError):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..contraction import Contraction
+from ..contraction import COLUMNS, ROWS, Contraction
 from ..instructions import Instruction
 from ..rewriter import Plan, Schedule, order_loops
 from ..rewriter.plan import LINE, round_up
@@ -108,7 +108,8 @@ def _block_k(contraction: Contraction, instruction: Instruction, columns: int, m
     total = round_up(loops.k.extent, k)
     size = contraction.rhs.dtype.bytes
     whole = total * columns * n * size <= machine.l2_bytes // 3
-    if whole or contraction.out.dtype is not contraction.accumulator or contraction.reads_out:
+    beside = contraction.reads_out or contraction.loads_sums(ROWS) or contraction.loads_sums(COLUMNS)
+    if whole or contraction.out.dtype is not contraction.accumulator or beside:
         return total
     step = max(k, LINE // contraction.lhs.dtype.bytes)
     most = machine.l2_bytes // 4 // (columns * n * size)
