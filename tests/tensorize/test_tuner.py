@@ -10,7 +10,7 @@ import pytest
 
 from exalift.affine import Affine
 from exalift.base import DType, UsageError
-from exalift.tensorize import Plan, matrix_product, plan_for, usable_features
+from exalift.tensorize import Plan, Schedule, matrix_product, plan_for, usable_features
 from exalift.tensorize.instructions import BY_NAME
 from exalift.tensorize.peaks import measure_peaks
 from exalift.tensorize.tuner import MACHINE, cache_key, candidates, estimate, measure, tune
@@ -80,6 +80,14 @@ def test_what_is_shipped_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     wrong = entry | {"instruction": "sdot"}
     monkeypatch.setattr(measure, "_shipped", lambda: {cache_key(PRODUCT, 1): wrong})
     assert tune(PRODUCT, deterministic=True).plan == plan_for(PRODUCT, usable_features())
+
+
+def test_the_file_that_is_shipped_is_whole() -> None:
+    entries = json.loads(Path(measure.__file__).with_name("shipped.json").read_text())
+    assert len(entries) > 50
+    for entry in entries.values():
+        assert entry["instruction"] in BY_NAME and entry["what"] and entry["seconds"] > 0
+        Schedule(**entry["schedule"])
 
 
 def test_without_an_instruction_the_reasons_are_given(tmp_path: Path) -> None:
