@@ -97,6 +97,8 @@ def combine(
     for cell in cells([flat], where):
         here = restricted(flat, cell)
         there = [term for term in here if not term.where.is_empty]
+        if how.reading is Reading.SET:
+            there = _distinct(there, cell)
         if not there:
             found.append(replace(how.identity, where=cell))
             continue
@@ -132,6 +134,18 @@ def _flattened(how: Combination, values: Sum, registry: Registry) -> Sum:
 def _without_identity(how: Combination, values: Sum) -> Sum:
     neutral = how.identity
     return tuple(t for t in values if (t.coefficient, t.factors) != (neutral.coefficient, neutral.factors))
+
+
+def _distinct(there: list[Term], cell: Condition) -> list[Term]:
+    """The values without those that are there already, at all points of the cell."""
+    found: dict[tuple[Fraction, tuple[Factor, ...]], Term] = {}
+    others: list[Term] = []
+    for term in there:
+        if term.bound or not cell.implies(term.where):
+            others.append(term)
+        else:
+            found.setdefault((term.coefficient, term.factors), term)
+    return [*found.values(), *others]
 
 
 def _single(there: list[Term], cell: Condition) -> Term | None:

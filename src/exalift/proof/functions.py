@@ -7,6 +7,7 @@ from fractions import Fraction
 from exalift.affine import Affine, Condition, Constraint, Guard
 from exalift.base import DType
 
+from .clamps import clamped, integer_orders, raised, real_orders
 from .extrema import INFINITY, combination, combine, members
 from .index_values import (
     by_sign,
@@ -189,6 +190,11 @@ class Values:
             first, second = pieces
             if first is not None and second is not None:
                 return of_pieces(extremum(first, second, function == "maximum"))
+        kept = raised(values, of, where, self.registry) if function == "minimum" else None
+        if kept is not None:
+            low, high, value = kept
+            below = self._combined("minimum", (number(high, where), value), of, where)
+            return self._combined("maximum", (number(low, where), below), of, where)
         how = combination(function, of, self.everywhere)
         taken = tuple(term for value in values for term in members(value, where, (), self.registry))
         within = None
@@ -270,15 +276,20 @@ class Values:
         factor, negated = flag
         if negated:
             yes, no = no, yes
-        if of.is_float:
-            found = self.registry.arguments(factor, _POSITIVE)
-            sign = self._proportion(yes + scaled(no, -1), found[0], where) if found is not None else 0
-        else:
-            found = self.registry.arguments(factor, f"{_LESS} {of}")
-            sign = self._order((found[0], found[1]), yes, no, of, where) if found is not None else 0
-        if not sign:
+        found = self.registry.arguments(factor, _POSITIVE if of.is_float else f"{_LESS} {of}")
+        if found is None:
             return None
-        return self._combined("maximum" if sign > 0 else "minimum", (yes, no), of, where)
+        if of.is_float:
+            sign = self._proportion(yes + scaled(no, -1), found[0], where)
+            orders = real_orders(found[0], yes, no)
+        else:
+            sign = self._order((found[0], found[1]), yes, no, of, where)
+            orders = integer_orders(found[0], found[1], yes, no)
+        if sign:
+            return self._combined("maximum" if sign > 0 else "minimum", (yes, no), of, where)
+        kept = (clamped(order, of, where, self.registry, self.work) for order in orders)
+        function = next((name for name in kept if name is not None), None)
+        return None if function is None else self._combined(function, (yes, no), of, where)
 
     def _proportion(self, value: Sum, other: Sum, where: Condition) -> int:
         """The sign of the number that `value` is `other` times; 0 where there is none."""
