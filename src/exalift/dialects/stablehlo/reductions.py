@@ -142,22 +142,23 @@ def _reduce_window(operands: Sequence[TensorType], attributes: Attributes, resul
 
 
 def _window_reductions(operands: Sequence[TensorType], hints: Hints) -> Iterable[Attributes]:
-    """Windows of constant extents that are seen, and the strides that are seen, without padding."""
+    """Windows of the extents and strides that are seen, without padding."""
     return islice(_window_candidates(operands[0], hints), LIMIT)
 
 
 def _window_candidates(operand: TensorType, hints: Hints) -> Iterator[Attributes]:
-    extents = dict.fromkeys(e.constant for e in hints.extents if e.is_constant and 1 < e.constant <= 16)
+    one = Affine.of(1)
+    extents = dict.fromkeys(e for e in hints.extents if not e.is_constant or 1 < e.constant <= 16)
     bodies = _bodies(operand.dtype, hints)
-    choices = [(1, 1), *((extent, s) for extent in extents for s in sorted(set(hints.strides)) if s >= 1)]
+    choices = [(one, 1), *((extent, s) for extent in extents for s in sorted(set(hints.strides)) if s >= 1)]
     for chosen in product(choices, repeat=operand.rank):
         windows, strides = zip(*chosen, strict=True) if chosen else ((), ())
-        if all(w == 1 for w in windows):
+        if all(w == one for w in windows):
             continue
         for body in bodies:
             attributes: Attributes = (
                 ("body", body),
-                ("window_dimensions", tuple(Affine.of(w) for w in windows)),
+                ("window_dimensions", tuple(windows)),
                 ("window_strides", tuple(strides)),
             )
             result = _window_type((operand,), attributes)
