@@ -1,6 +1,7 @@
 """What every layer may use: spans, diagnostics, errors, element types, safe files."""
 
 from .array_files import read_arrays, write_arrays
+from .assumptions import NO_ALIAS, NO_OVERFLOW
 from .diagnostics import Diagnostic
 from .dtypes import DType
 from .errors import DeviceError, ExaliftError, RefusedError, UsageError, VerificationError
@@ -13,6 +14,8 @@ from .tensors import TensorShape
 
 __all__ = [
     "FLOAT_FUNCTIONS",
+    "NO_ALIAS",
+    "NO_OVERFLOW",
     "NO_SPAN",
     "DType",
     "DeviceError",

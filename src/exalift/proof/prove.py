@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from exalift.affine import Program, Role
-from exalift.base import UsageError
+from exalift.base import NO_ALIAS, NO_OVERFLOW, UsageError
 from exalift.dialects import Dialect, TensorProgram
 
 from .all_sizes import ASSUMPTIONS, STRICT_ASSUMPTIONS, AllSizes, prove_all_sizes
@@ -31,8 +31,6 @@ _ALL_SIZES_S = 6.0
 _ENOUGH_SHARE = 0.4
 
 _REALS = "floating-point numbers are exact reals: rounding, overflow, NaN and divisions by zero are left out"
-_INTEGERS = "signed integers wrap, as the source's must not overflow"
-_ALIASING = "distinct array parameters do not overlap"
 
 LevelName = Literal["tested", "bounded"]
 
@@ -154,10 +152,10 @@ def assumptions_of(source: Program, level: Level | None = None) -> tuple[str, ..
     if any(dtype.is_float for dtype in dtypes):
         found.append(_REALS)
     if any(dtype.is_integer and dtype.is_signed for dtype in dtypes):
-        found.append(_INTEGERS)
+        found.append(NO_OVERFLOW)
     parameters = [array for array in source.arrays if array.role is Role.PARAMETER]
     if sum(bool(array.shape) for array in parameters) > 1:
-        found.append(_ALIASING)
+        found.append(NO_ALIAS)
     if level is Level.ALL_SIZES:
         found += ASSUMPTIONS
     return tuple(dict.fromkeys(found))

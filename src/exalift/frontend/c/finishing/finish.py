@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from exalift.affine import Expression, Guard, GuardValue, IndexValue, Program, Role, Size, Statement
+from exalift.base import NO_ALIAS, NO_OVERFLOW
 
 from ..execution import Execution
 from ..normalization import Context, Ledger, Normalizer, NotAffineError, Simplifier, SplitError, affine_of
@@ -31,8 +32,6 @@ from .shapes import Shapes, by_memory
 
 MAX_WRITES = 600
 """What follows takes time that grows with the square of this: about two minutes."""
-NO_ALIAS = "arrays that are passed through different pointers do not overlap"
-OVERFLOW = "signed integer arithmetic does not overflow (where it would, it wraps around here)"
 _OVERFLOWING = {"add", "subtract", "multiply", "negate", "abs", "shift_left"}
 
 
@@ -241,7 +240,7 @@ class Finish:
     def _assumptions(self, body: tuple[NormalStatement, ...], returned: Draft | None) -> None:
         values = [s.value for s in stores(body) if isinstance(s, Store)]
         if any(_overflows(value) for value in [*values, *([] if returned is None else [returned])]):
-            self.execution.assume(OVERFLOW)
+            self.execution.assume(NO_OVERFLOW)
         restricted = {p.name for p in self.function.parameters if p.type.restrict}
         own = {memory for memory in self.memories.values() if memory is not None}
         shared = [m for m in self._parameters() if not m.by_value and not (m in own and m.name in restricted)]
