@@ -107,6 +107,24 @@ def test_a_certificate_of_something_else(module: Path, capsys: pytest.CaptureFix
     assert "certificate does not match" in capsys.readouterr().err
 
 
+def test_a_certificate_for_other_macros(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The text is the same, and so is the module; what the text means is not."""
+    (folder / "add.h").write_text("#define SHIFT 1.0")
+    (folder / "add.c").write_text(
+        '#include "add.h"\n'
+        "void add(double x[8]) { for (int i = 0; i < 8; i++) x[i] = FACTOR * x[i] + SHIFT; }"
+    )
+    assert main(["lift", "add.c", "-D", "FACTOR=2.0", "-o", "add.mlir", "--quiet"]) == 0
+    assert main(["verify", "add.c", "add.mlir", "-D", "FACTOR=2.0"]) == 0
+    assert "certificate" not in capsys.readouterr().err
+    assert main(["verify", "add.c", "add.mlir", "-D", "FACTOR=3.0"]) == 1
+    assert "read with -D FACTOR=2.0, and now with -D FACTOR=3.0" in capsys.readouterr().err
+    # Another header, found by the same name.
+    (folder / "add.h").write_text("#define SHIFT 2.0")
+    assert main(["verify", "add.c", "add.mlir", "-D", "FACTOR=2.0"]) == 1
+    assert "the source is read otherwise now" in capsys.readouterr().err
+
+
 def test_large_modules_are_decided(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["--size", "ni=1000", "--size", "nj=1100", "--size", "nk=1200"]
     assert main(["lift", GEMM, *sizes, "-o", "large.mlir", "--quiet"]) == 0

@@ -17,6 +17,7 @@ from exalift.pipeline import (
     DIALECTS,
     Lifted,
     Options,
+    certified,
     explain_native,
     lift_all,
     lift_program,
@@ -89,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         text = module_of(lifted)
         _write_module(text, arguments.output)
         if arguments.output is not None:
-            certificates = [certify(one.function, source.text, text, one.verdict) for one in lifted]
+            certificates = [certify(one.function, certified(one), text, one.verdict) for one in lifted]
             write_certificates(certificates, certificate_path(arguments.output))
     _tell(lifted, diagnostics, arguments)
     if arguments.explain_native:

@@ -18,7 +18,7 @@ from exalift.checker import CheckOptions, FunctionPort, Judgement, ModulePort, P
 from exalift.checker.languages import language_of
 from exalift.checker.reports import refutation_lines, report_of, to_json, write_counterexample
 from exalift.pipeline import Source, compile_source, read_source, suggest_sizes
-from exalift.proof import Level, Status, certificate_path, read_certificates
+from exalift.proof import CertifiedSource, Level, Status, certificate_path, read_certificates
 
 from .console import message_console, output_console, say
 from .options import add_source_options, positive_seconds, seed, sizes_of
@@ -155,7 +155,7 @@ def _module_tasks(source: Source, arguments: argparse.Namespace) -> list[_Task]:
             source,
             program,
             ModulePort(text, str(path), name, names),
-            _certificate(source, path, text, program.name),
+            _certificate(source, path, text, program),
         )
         for program, name in pairs
     ]
@@ -182,19 +182,21 @@ def _text(path: Path) -> str:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _certificate(source: Source, path: Path, text: str, function: str) -> str:
+def _certificate(source: Source, path: Path, text: str, program: Program) -> str:
     """What the certificate beside a module says: it is compared, and not believed."""
     beside = certificate_path(path)
     if not beside.exists():
         return "none"
     try:
-        found = [c for c in read_certificates(beside) if c.function == function]
+        found = [c for c in read_certificates(beside) if c.function == program.name]
     except (UsageError, OSError) as error:
         return f"does not match: {error}"
     if not found:
-        return f"does not match: it is not about {function}"
-    if not found[0].matches(source.text, text):
-        return "does not match: the source or the module has changed since"
+        return f"does not match: it is not about {program.name}"
+    read = CertifiedSource(source.text, program, source.defines)
+    mismatch = found[0].mismatch(read, text)
+    if mismatch:
+        return f"does not match: {mismatch}"
     return f"matches: it says {found[0].level}"
 
 

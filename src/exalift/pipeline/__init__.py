@@ -2,7 +2,7 @@
 
 from .benching import Bench, BenchOptions, Row, bench
 from .checking import Check, ResultCheck, check, compile_source
-from .lifted import Counters, Lifted, LiftedRegion, ResidualLoop, Value, explain_native
+from .lifted import Counters, Lifted, LiftedRegion, ResidualLoop, Value, certified, explain_native
 from .lifting import DIALECTS, Options, lift, lift_all, lift_program
 from .modules import module_of
 from .packing import pack
@@ -31,6 +31,7 @@ __all__ = [
     "Source",
     "Value",
     "bench",
+    "certified",
     "check",
     "compile_source",
     "explain_native",

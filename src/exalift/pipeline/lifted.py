@@ -14,7 +14,7 @@ from exalift.affine.algebra import Machine
 from exalift.base import Diagnostic, DType, Span, UsageError
 from exalift.dialects import Argument, TensorLoop, TensorProgram, TensorType
 from exalift.dialects.stablehlo import print_module
-from exalift.proof import Verdict
+from exalift.proof import CertifiedSource, Verdict
 
 from .sizes import Sizes, infer_sizes
 from .source import Source
@@ -283,6 +283,11 @@ def explain_native(lifted: Lifted) -> str:
     from exalift.native import NativeDevice  # see above
 
     return NativeDevice().explain(lifted.program, lifted.sizes.values)
+
+
+def certified(lifted: Lifted) -> CertifiedSource:
+    """The source, as certificates name it."""
+    return CertifiedSource(lifted.source.text, lifted.original, lifted.source.defines)
 
 
 def level_name(verdict: Verdict) -> str:

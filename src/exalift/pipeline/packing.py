@@ -40,7 +40,7 @@ from exalift.proof import Status, certificate_text, certify, digest
 from exalift.reference.buffers import parameter_arrays
 
 from .kernels import kernel_text
-from .lifted import Lifted, level_name
+from .lifted import Lifted, certified, level_name
 
 LEAST_WORK = 1 << 16
 """Elements that a loop writes, all iterations together, below which a yield in it is worth nothing."""
@@ -72,7 +72,7 @@ def pack(lifted: Lifted, sizes: Mapping[str, int] | None = None, *, least_work: 
     certificate = b""
     if lifted.verdict.level is not None and lifted.verdict.status is not Status.REFUTED:
         certificate = certificate_text(
-            certify(program.name, lifted.source.text, text, lifted.verdict)
+            certify(program.name, certified(lifted), text, lifted.verdict)
         ).encode()
     return Capsule(
         program.name,

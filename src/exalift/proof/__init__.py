@@ -4,6 +4,7 @@ from .all_sizes import AllSizes, prove_all_sizes
 from .certificate import (
     SCHEMA,
     Certificate,
+    CertifiedSource,
     certificate_path,
     certificate_text,
     certify,
@@ -21,6 +22,7 @@ __all__ = [
     "SCHEMA",
     "AllSizes",
     "Certificate",
+    "CertifiedSource",
     "Counterexample",
     "Level",
     "Status",

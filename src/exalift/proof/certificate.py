@@ -1,4 +1,4 @@
-"""Certificates: a verdict in a file, tied to the texts of source and target by their hashes."""
+"""Certificates: a verdict in a file, tied by hashes to both texts, and to what the source was read as."""
 
 from __future__ import annotations
 
@@ -9,12 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from exalift.affine import Program, print_program
 from exalift.base import UsageError, write_atomically
 
 from .verdict import Level, Status, Verdict
 
-SCHEMA = 1
+SCHEMA = 2
+_READ = (1, 2)
 _MOST_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedSource:
+    """A source: its text, the macros that it was read with ("N=8"), and what it was read as."""
+
+    text: str
+    program: Program
+    defines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +33,41 @@ class Certificate:
     """What was proved, of which two texts, and how to say so again.
 
     source_sha256, target_sha256: of the texts, as UTF-8.
+    program_sha256: of the affine program that the source was read as, printed (`print_program`). Macros,
+        headers and types of the machine are in it, whatever the paths at which they were found. Schema 1 has
+        none.
+    defines: the macros, as given, for people to read.
     sizes: the tuples of sizes at which the level was established.
-    witness: counts of how it was decided. Schema 1 holds nothing that would spare a checker work.
+    witness: counts of how it was decided. It holds nothing that would spare a checker work.
     """
 
     function: str
     source_sha256: str
+    program_sha256: str
+    defines: tuple[str, ...]
     target_sha256: str
     level: Level
     sizes: tuple[Mapping[str, int], ...]
     assumptions: tuple[str, ...]
     witness: Mapping[str, int]
 
-    def matches(self, source: str, target: str) -> bool:
-        """Whether the certificate is about these two texts."""
-        return (self.source_sha256, self.target_sha256) == (digest(source), digest(target))
+    def matches(self, source: CertifiedSource, target: str) -> bool:
+        """Whether the certificate is about this source, read as it was, and this text."""
+        return not self.mismatch(source, target)
+
+    def mismatch(self, source: CertifiedSource, target: str) -> str:
+        """Why the certificate is about something else; empty where it is not."""
+        if (self.source_sha256, self.target_sha256) != (digest(source.text), digest(target)):
+            return "the source or the module has changed since"
+        if not self.program_sha256:
+            return "it is of schema 1, which does not say what was read"
+        if self.program_sha256 != digest(print_program(source.program)):
+            return (
+                f"the source was read with {_macros(self.defines)}, and now with {_macros(source.defines)}"
+                if self.defines != source.defines
+                else "the source is read otherwise now: a header has changed, or the front end"
+            )
+        return ""
 
 
 def digest(text: str) -> str:
@@ -44,13 +75,19 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def certify(function: str, source: str, target: str, verdict: Verdict) -> Certificate:
+def _macros(defines: Sequence[str]) -> str:
+    return " ".join(f"-D {define}" for define in defines) or "no macros"
+
+
+def certify(function: str, source: CertifiedSource, target: str, verdict: Verdict) -> Certificate:
     """The certificate of a verdict; raises UsageError where nothing was established."""
     if verdict.status is Status.REFUTED or verdict.level is None:
         raise UsageError(f"{function}: there is nothing to certify ({verdict})")
     return Certificate(
         function,
-        digest(source),
+        digest(source.text),
+        digest(print_program(source.program)),
+        source.defines,
         digest(target),
         verdict.level,
         tuple(dict(sizes) for sizes in verdict.sizes),
@@ -85,6 +122,8 @@ def _content(certificate: Certificate) -> dict[str, object]:
         "schema": SCHEMA,
         "function": certificate.function,
         "source_sha256": certificate.source_sha256,
+        "program_sha256": certificate.program_sha256,
+        "defines": list(certificate.defines),
         "target_sha256": certificate.target_sha256,
         "level": certificate.level.value,
         "sizes": [dict(sizes) for sizes in certificate.sizes],
@@ -119,8 +158,9 @@ def _json(path: str | Path) -> object:
 def _certificate(path: str, content: object) -> Certificate:
     reader = _Reader(path, content)
     schema = reader.integer("schema")
-    if schema != SCHEMA:
+    if schema not in _READ:
         raise UsageError(f"{path}: schema {schema} is not known, expected {SCHEMA}")
+    first = schema == 1
     try:
         level = Level(reader.text("level"))
     except ValueError as error:
@@ -128,6 +168,8 @@ def _certificate(path: str, content: object) -> Certificate:
     return Certificate(
         reader.text("function"),
         reader.text("source_sha256"),
+        "" if first else reader.text("program_sha256"),
+        () if first else tuple(_text(path, item) for item in reader.list("defines")),
         reader.text("target_sha256"),
         level,
         tuple(_integers(path, item) for item in reader.list("sizes")),
