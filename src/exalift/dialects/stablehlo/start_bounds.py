@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from exalift.affine import Affine
+from exalift.affine import Affine, Constraint
 
 from .extents import linear_bound
 
@@ -29,14 +29,29 @@ class LoopRange:
     upper: tuple[Affine, ...]
 
 
-def stays_within(expression: Affine, lowest: int, highest: int, loops: Sequence[LoopRange]) -> bool:
-    """Whether `lowest <= expression <= highest` in every iteration of the nest (outermost first)."""
-    return _never_positive(expression - highest, loops) and _never_positive(lowest - expression, loops)
+def stays_within(
+    expression: Affine,
+    lowest: int,
+    highest: int,
+    loops: Sequence[LoopRange],
+    assumed: Sequence[Constraint] = (),
+) -> bool:
+    """Whether `lowest <= expression <= highest` in every iteration of the nest (outermost first).
+
+    `assumed` are conditions on the iterations; where none of them satisfies these, the answer is yes.
+    """
+    return _never_positive(expression - highest, loops, assumed) and _never_positive(
+        lowest - expression, loops, assumed
+    )
 
 
-def _never_positive(expression: Affine, loops: Sequence[LoopRange]) -> bool:
+def _never_positive(expression: Affine, loops: Sequence[LoopRange], assumed: Sequence[Constraint]) -> bool:
     """Whether no iteration has `expression >= 1`: the system with that added has no rational solution."""
     rows = [_at_least(expression - 1)]
+    for row in assumed:
+        rows.append(_at_least(row.expression))
+        if row.equality:
+            rows.append(_at_least(-row.expression))
     for loop in loops:
         iv = Affine.symbol(loop.iv)
         rows += [_at_least(iv - bound) for bound in loop.lower]

@@ -7,7 +7,7 @@ expression, or a truth, where the ranges of counters and indices decide every co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exalift.affine import (
@@ -26,6 +26,7 @@ from exalift.base import DType
 from ...graph import ConstantValue, IndexScalar, Node, Operation
 from ..dialect import IMPORTED
 from ..start_bounds import LoopRange, stays_within
+from .truncations import Truncation, truncation
 
 Element = Affine | bool | None
 """What an element is: an affine expression, a truth that is known, or nothing of either kind."""
@@ -39,11 +40,18 @@ class AffineElements:
     """Elements at points whose symbols have the ranges of `loops`, outermost first.
 
     With `optimistic`, what needs ranges that are not known yet is taken to fit; comparisons are then
-    decided between constants only.
+    decided between constants only. Only points with the conditions `assumed` are looked at.
     """
 
     loops: tuple[LoopRange, ...]
     optimistic: bool = False
+    assumed: tuple[Constraint, ...] = ()
+    _truncations: dict[tuple[Affine, int], Truncation] = field(
+        default_factory=dict[tuple[Affine, int], Truncation]
+    )
+    _cases: dict[str, tuple[AffineElements, ...]] = field(
+        default_factory=lambda: dict[str, tuple[AffineElements, ...]]()
+    )
     _depth: int = 0
     _known: dict[tuple[int, tuple[Affine, ...]], Element] = field(
         default_factory=dict[tuple[int, tuple[Affine, ...]], Element]
@@ -54,10 +62,25 @@ class AffineElements:
         """Whether a value stays between two numbers, both included."""
         if value.is_constant:
             return lowest <= value.constant <= highest
-        return not self.optimistic and stays_within(value, lowest, highest, self.loops)
+        if self.optimistic:
+            return False
+        quotients = [t.range for t in self._truncations.values()]
+        return stays_within(value, lowest, highest, (*self.loops, *quotients), self.assumed)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no point is known to satisfy the conditions."""
+        nowhere = Affine.of(0)
+        quotients = [t.range for t in self._truncations.values()]
+        return stays_within(nowhere, 1, 1, (*self.loops, *quotients), self.assumed)
 
     def at(self, node: Node, coordinates: Sequence[Affine]) -> Element:
         """The element of a node at coordinates that are in bounds."""
+        found = self._element(node, coordinates)
+        # A quotient that is no floor is not affine.
+        return None if isinstance(found, Affine) and self._truncated(found) else found
+
+    def _element(self, node: Node, coordinates: Sequence[Affine]) -> Element:
         if node.type.dtype.is_float:
             return None
         match node:
@@ -101,7 +124,7 @@ class AffineElements:
             case GuardValue(guard=guard):
                 return self._guard(guard.substitute(axes).disjuncts)
             case Load(array=array, indices=indices):
-                return self.at(operands[int(array)], [index.substitute(axes) for index in indices])
+                return self._element(operands[int(array)], [index.substitute(axes) for index in indices])
             case Cast(operand=operand, dtype=dtype):
                 value = self._value(operand, axes, operands)
                 if isinstance(value, bool):
@@ -111,13 +134,48 @@ class AffineElements:
                 chosen = self._value(condition, axes, operands)
                 if not isinstance(chosen, bool):
                     first, second = (self._value(o, axes, operands) for o in (yes, no))
-                    return first if first == second else None
+                    if first == second:
+                        return first
+                    if isinstance(first, Affine) and isinstance(second, Affine):
+                        found = self._floored(
+                            first, second, lambda case: case._value(condition, axes, operands)
+                        )
+                        return None if found is None else self._fitting(found, yes.dtype)
+                    return None
                 return self._value(yes if chosen else no, axes, operands)
             case Apply(function=function, operands=arguments, dtype=dtype):
                 values = [self._value(argument, axes, operands) for argument in arguments]
                 return self._apply(function, values, dtype)
             case _:
                 return None
+
+    def _truncated(self, value: Affine) -> list[Truncation]:
+        """The quotients in an expression, none of which is a floor."""
+        names = value.names
+        return [t for t in self._truncations.values() if t.name in names]
+
+    def _floored(
+        self, yes: Affine, no: Affine, condition: Callable[[AffineElements], Element]
+    ) -> Affine | None:
+        """`condition ? q - 1 : q`, or linear in it, where that is the floor of what `q` truncates."""
+        found = self._truncated(no)
+        if len(found) != 1:
+            return None
+        (quotient,) = found
+        coefficient = no.coefficient(quotient.name)
+        if no - yes != Affine.of(coefficient):
+            return None
+        # What a case finds out holds under its conditions alone, so that it has its own quotients.
+        if quotient.name not in self._cases:
+            self._cases[quotient.name] = tuple(
+                AffineElements(self.loops, False, (*self.assumed, *rows), dict(self._truncations))
+                for rows in quotient.cases
+            )
+        for case, wanted in zip(self._cases[quotient.name], (True, False, False), strict=True):
+            # Where nothing satisfies the conditions, everything holds.
+            if not case.is_empty and condition(case) is not wanted:
+                return None
+        return no + (quotient.floor - quotient.value) * coefficient
 
     def _fitting(self, value: Affine, dtype: DType) -> Element:
         """The value where its type holds it, so that nothing wraps; truths are of no use as numbers here."""
@@ -194,13 +252,30 @@ class AffineElements:
                 return first
             case "sign" if self.within(first, 1, _FAR):
                 return Affine.of(1)
+            case "sign" if self.within(first, -_FAR, -1):
+                return Affine.of(-1)
             case "divide" | "remainder" if second.is_constant and second.constant > 0:
                 # Both truncate; of what is not negative, that is the floor.
                 if not self.within(first, 0, _FAR):
-                    return None
+                    quotient = self._quotient(first, second.constant)
+                    if quotient is None:
+                        return None
+                    return quotient.value if function == "divide" else quotient.remainder
                 return first // second.constant if function == "divide" else first % second.constant
             case _:
                 return None
+
+    def _quotient(self, numerator: Affine, divisor: int) -> Truncation | None:
+        """The truncated quotient of what may be negative."""
+        if self.optimistic or self._truncated(numerator):
+            return None
+        key = (numerator, divisor)
+        if key not in self._truncations:
+            made = truncation(f"%q{len(self._truncations)}", numerator, divisor, self.within)
+            if made is None:
+                return None
+            self._truncations[key] = made
+        return self._truncations[key]
 
     def _compared(self, direction: str, difference: Affine) -> Element:
         negative = self.within(difference, -_FAR, -1)

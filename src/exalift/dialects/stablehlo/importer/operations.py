@@ -321,7 +321,44 @@ def _slice(reader: Reader, operation: ir.Operation, operands: list[Node], scope:
     return [operand if same else reader.plain(operation, operands, _type(operation), scope)]
 
 
+def _broadcasting(reader: Reader, operation: ir.Operation, operands: list[Node], scope: Scope) -> list[Read]:
+    """`chlo.broadcast_add` and its kin: shapes are aligned at their ends, and extents of 1 repeat."""
+    result = _type(operation)
+    name = operation.name.removeprefix("chlo.broadcast_")
+    if "broadcast_dimensions" in operation.attributes:
+        raise Unsupported(f"{operation.name} with dimensions of its own")
+    spread = [_spread(reader, operand, result, scope) for operand in operands]
+    if name == "compare":
+        direction = str(operation.attributes["comparison_direction"])
+        direction = direction.removeprefix("#chlo<comparison_direction ").removesuffix(">")
+        return [reader.make(compare(direction, *spread), scope)]
+    function = _TRUTHS.get(name, name) if result.dtype is DType.I1 else name
+    return [reader.make(apply_function(function, *spread), scope)]
+
+
+def _spread(reader: Reader, operand: Node, result: TensorType, scope: Scope) -> Node:
+    first = result.rank - operand.type.rank
+    one = Affine.of(1)
+    kept = [d for d, e in enumerate(operand.type.shape) if e != one or result.shape[first + d] == one]
+    narrow = reader.make(reshape(operand, [operand.type.shape[d] for d in kept]), scope)
+    return reader.make(broadcast(narrow, result.shape, [first + d for d in kept]), scope)
+
+
+_BROADCASTING = (
+    *("add", "and", "atan2", "compare", "divide", "maximum", "minimum", "multiply", "or"),
+    *(
+        "remainder",
+        "select",
+        "shift_left",
+        "shift_right_arithmetic",
+        "shift_right_logical",
+        "subtract",
+        "xor",
+    ),
+)
+
 HANDLERS: Mapping[str, Handler] = {
+    **{f"chlo.broadcast_{name}": _broadcasting for name in _BROADCASTING},
     "chlo.erfc": _erfc,
     "chlo.square": _square,
     "stablehlo.broadcast": _broadcast,
