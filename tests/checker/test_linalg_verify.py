@@ -28,6 +28,14 @@ def test_an_update_of_all_at_once_is_not_the_loop(capsys: pytest.CaptureFixture[
     assert "refuted" in said and "floyd-warshall.c:7" in said
 
 
+def test_small_sizes_stay_what_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (HERE / "linalg_ports" / "conv2d.mlir").read_text()
+    module = tmp_path / "conv2d.mlir"
+    module.write_text(text.replace("3x4x14x19", "1x4x14x19").replace("3x5x9x13", "1x5x9x13"))
+    assert verify("conv2d", module, "--at-least", "all-sizes") == 0
+    assert "at all sizes with batch = 1" in capsys.readouterr().out
+
+
 def test_what_is_not_read_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     module = tmp_path / "softmax.mlir"
     module.write_text(

@@ -2,7 +2,7 @@
 
 from .abstraction import abstract_sizes
 from .affine_expression import Affine, Atom, FloorDiv
-from .at_sizes import at_sizes, merge_sizes
+from .at_sizes import at_sizes, fix_sizes, merge_sizes
 from .conditions import Condition, DomainError, WeightedPoints, limited
 from .constant_folding import fold_constants, fold_literals
 from .domains import is_implied, renew_operations, simplify_guard, without
@@ -78,6 +78,7 @@ __all__ = [
     "children",
     "evaluate",
     "evaluate_regions",
+    "fix_sizes",
     "fold",
     "fold_constants",
     "fold_literals",

@@ -61,6 +61,11 @@ def merge_sizes(program: Program, sizes: Mapping[str, int]) -> Program:
     return replace(made, sizes=tuple(replace(s, minimum=lowest[s.name]) for s in made.sizes))
 
 
+def fix_sizes(program: Program, sizes: Mapping[str, int]) -> Program:
+    """The program with some of its sizes made constants, at values that it admits."""
+    return _substituted(program, {name: Affine.of(value) for name, value in sizes.items()})
+
+
 def _substituted(program: Program, mapping: Mapping[str, Affine]) -> Program:
     """The program with sizes replaced everywhere."""
     change = _Values(mapping)

@@ -35,7 +35,7 @@ from exalift.dialects.stablehlo import IMPORTED, build
 Sizes = Mapping[str, int]
 
 _DIVISORS = (2, 3, 4)
-_SMALL = 3
+SMALL = 3
 """Constants below this stay what they are where there is one program only."""
 _FACTORS = (2, 3, 4)
 _UNLIKELY = 2
@@ -263,7 +263,7 @@ class _General:
         Small numbers stay.
         """
         (value,) = values
-        if abs(value) < _SMALL:
+        if abs(value) < SMALL:
             return Affine.of(value)
         sizes = self.instances[0].sizes
         best: tuple[int, Affine] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from exalift.affine import Program, merge_sizes
+from exalift.affine import Program, fix_sizes, merge_sizes
 from exalift.base import RefusedError
 from exalift.dialects import TensorProgram
 from exalift.dialects.stablehlo import IMPORTED
@@ -20,6 +20,7 @@ from exalift.proof import (
 
 from .cases import Case, read_case
 from .decision import Decision, parameters
+from .generalising import SMALL
 from .judgement import Judgement, shown
 from .ports import ModulePort
 
@@ -55,18 +56,24 @@ class ModuleDecision(Decision):
     def families(self, case: Case) -> Iterator[tuple[Program, TensorProgram]]:
         """Programs with symbolic sizes that a module is an instance of, each with the source beside it.
 
-        Where sizes have one value, a module does not tell them apart; then they are taken as one, too.
+        Where sizes have one value, a module does not tell them apart; then they are taken as one, too. Nor
+        does it tell sizes of 1 or 2 from numbers that are always so; then they stay what they are.
         """
         yield from ((self.abstracted, general) for general in self.generals([case]))
+        small = {name: value for name, value in case.sizes.items() if value < SMALL}
+        if small and len(small) < len(case.sizes):
+            fixed = fix_sizes(self.abstracted, small)
+            yield from ((fixed, general) for general in self.generals([case], fixed))
         merged = merge_sizes(self.abstracted, case.sizes)
         if len(merged.sizes) < len(self.abstracted.sizes):
             yield from ((merged, general) for general in self.generals([case], merged))
 
     def where_equal(self, source: Program, case: Case) -> str:
-        """Which sizes a family takes as one, in words."""
+        """Which sizes a family takes as one, or leaves as they are, in words."""
         kept = {size.name for size in source.sizes}
         gone = [s.name for s in self.abstracted.sizes if s.name not in kept]
-        pairs = [f"{n} = {m}" for n in gone for m in kept if case.sizes[n] == case.sizes[m]]
+        like = {n: [m for m in kept if case.sizes[n] == case.sizes[m]] for n in gone}
+        pairs = [f"{n} = {m}" for n, names in like.items() for m in names or [case.sizes[n]]]
         return f" with {', '.join(pairs)}" if pairs else ""
 
     def of_small_family(

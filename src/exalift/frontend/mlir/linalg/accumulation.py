@@ -20,17 +20,14 @@ _DEEPEST = 32
 Make = Callable[[Node], Node]
 
 
-def accumulated(value: Node, before: Node, others: Sequence[Node], make: Make) -> tuple[str, Node]:
-    """The reducing function, and what it combines with `before` at every point.
+def accumulated(value: Node, before: Node, others: Sequence[Node], make: Make) -> tuple[str, Node] | None:
+    """The reducing function, and what it combines with `before` at every point; None where that stays.
 
     `others` are the outputs that are not this one's. Raises Unsupported where the region is no such step.
     """
     if any(leaf is other or leaf == other for leaf in walk(value) for other in others):
         raise Unsupported("a reduction of several outputs at once")
-    found = _step(value, before, make, 0)
-    if found is None:
-        raise Unsupported("a reduction that keeps what it had")
-    return found
+    return _step(value, before, make, 0)
 
 
 def _depends(value: Node, before: Node) -> bool:

@@ -160,7 +160,10 @@ def _combined(
     """`init` combined with the reduction of what the region adds to it."""
     make = reader.elements.table.make
     others = [leaf for other, leaf in enumerate(before) if other != position]
-    function, added = accumulated(value, before[position], others, make)
+    step = accumulated(value, before[position], others, make)
+    if step is None:
+        return operand.node
+    function, added = step
     if not reduces(function, operand.node.type.dtype):
         raise Unsupported(f"a reduction by {function}")
     found = _placed(reader, make(reduce(added, function, reductions)), operand, shape, reductions)
