@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from exalift.base import read_arrays, write_arrays
+from exalift.base import UsageError, read_arrays, write_arrays
 from exalift.capsule import is_capsule, read_capsule
 from exalift.devices import Array, find_device
 from exalift.runtime import initial_state, random_state, results_of, run_to_end
+from exalift.runtime.sharded import Sharding, run_sharded
 
 from .console import Columns, message_console, output_console, say
 from .options import add_search_options, add_source_options, seed
+from .sharding_options import add_sharding_options, sharding_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,12 +27,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     inputs.add_argument("--seed", type=seed, default=0, help="make random arguments from this (0)")
     parser.add_argument("--device", default="xla", help="where to run, see `exalift devices` (xla)")
     parser.add_argument("-o", dest="output", metavar="OUT.npz", type=Path, help="write the results here")
+    add_sharding_options(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    sharding = sharding_of(arguments)
     if is_capsule(arguments.file):
-        results = _run_capsule(arguments)
+        results = _run_capsule(arguments, sharding)
+    elif sharding is not None:
+        raise UsageError(f"{arguments.file} is not a capsule, and only capsules run in several processes")
     else:
         # The compile side may not be installed; capsules run without it.
         from .run_source import run_source
@@ -47,14 +53,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _run_capsule(arguments: argparse.Namespace) -> Mapping[str, Array]:
+def _run_capsule(arguments: argparse.Namespace, sharding: Sharding | None) -> Mapping[str, Array]:
     capsule = read_capsule(arguments.file).capsule
-    device = find_device(arguments.device)
     if arguments.inputs is not None:
         state = initial_state(capsule, read_arrays(arguments.inputs))
     else:
         state = random_state(capsule, arguments.seed)
-    return results_of(capsule, run_to_end(capsule, device, state))
+    if sharding is None:
+        return results_of(capsule, run_to_end(capsule, find_device(arguments.device), state))
+    if arguments.device != "xla":
+        raise UsageError("several processes run on XLA's devices, so --device has nothing to say")
+    console = message_console(arguments.quiet)
+    data = Path(arguments.file).read_bytes()
+    return run_sharded(capsule, data, state, sharding, lambda line: say(console, line))
 
 
 def _type(value: Array) -> str:
