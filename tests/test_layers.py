@@ -34,6 +34,7 @@ WRAPPERS = {
     "rich": ("cli",),
     "textual": ("cli/dashboard",),
     "aiohttp": ("runtime/web",),
+    "ray": ("runtime/cluster",),
 }
 
 # "About 500", says the style; what is far beyond is two things.

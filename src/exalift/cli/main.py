@@ -39,6 +39,7 @@ COMMANDS = {
     "migrate": "move a running job to another device",
     "checkpoint": "a job's state as a file to go on from",
     "cancel": "end a job",
+    "cluster": "several hosts' daemons as one, over Ray",
     "devices": "what lifted programs can run on here",
     "version": "the version of exalift and of what it is built on",
 }
