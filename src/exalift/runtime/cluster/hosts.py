@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ NAMESPACE = "exalift"
 ANSWER_SECONDS = 600.0
 """A host that has not answered after so long is told to be gone. Waiting for a job's end is not limited."""
 
+_CONNECT_SECONDS = 10.0
 _JOIN_SECONDS = 60.0
 _LOOK_SECONDS = 20.0
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}")
@@ -92,6 +94,7 @@ class Hosts:
 
     def __init__(self, address: str) -> None:
         """address: of Ray's head, HOST:PORT, or "auto" for the cluster that this machine belongs to."""
+        _check_that_it_listens(address)
         try:
             ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError, RayError) as error:
@@ -223,6 +226,17 @@ class Hosts:
         if not good:
             raise UsageError(str(value))
         return value
+
+
+def _check_that_it_listens(address: str) -> None:
+    """Ray itself tries for minutes. Raises UsageError."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"no Ray cluster at {address}: {error}; ray start begins one") from error
 
 
 def _record(value: object) -> Record:
