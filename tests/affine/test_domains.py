@@ -68,6 +68,14 @@ def test_a_guard_survives_the_way_to_isl_and_back(guard: Guard) -> None:
     assert all(guard.at(point) == again.at(point) for point in POINTS)
 
 
+@pytest.mark.parametrize("denominator", [2, 3, 5])
+def test_which_remainder_it_is_survives(denominator: int) -> None:
+    for remainder in range(denominator):
+        guard = Guard.of(Constraint(i - (i // denominator) * denominator - remainder, equality=True))
+        again = to_guard(condition(guard))
+        assert all(guard.at(point) == again.at(point) for point in POINTS)
+
+
 @settings(max_examples=60, deadline=None)
 @given(guards(), guards())
 def test_a_simplified_guard_agrees_in_its_context(guard: Guard, context: Guard) -> None:

@@ -41,6 +41,17 @@ for i in range(0, N):
     split(text, *SMALL, A="N", B="N")
 
 
+def test_of_two_bounds_an_axis_takes_that_of_the_arrays() -> None:
+    text = """
+for i in range(0, N):
+  for j in range(0, i + 1):
+    if j < M:
+      y[i] += A[i, j] * x[j]
+"""
+    (line,) = split(text, *SMALL, A="N, M", x="M", y="N")
+    assert line == "y[i] = y[i] + add[j < M if i - j >= 0](A[i][j] * x[j])  for i < N"
+
+
 def test_symm_gathers_what_it_scatters() -> None:
     text = """
 for i in range(0, N):

@@ -194,7 +194,8 @@ def to_guard(item: isl.Set) -> Guard:
         rows: list[Constraint] = []
         for row in piece.remove_redundancies().get_constraints():
             expression = to_affine(row.get_aff())
-            if not _defines_division(expression):
+            # An equality, such as `i - 2*floor(i/2) - 1 == 0`, says more: which remainder it is.
+            if row.is_equality() or not _defines_division(expression):
                 rows.append(Constraint(expression, row.is_equality()))
         disjuncts.append(tuple(sorted(rows, key=lambda c: (not c.equality, str(c)))))
     return Guard(tuple(sorted(disjuncts, key=lambda d: [str(c) for c in d])))

@@ -107,22 +107,29 @@ class RegionBuilder:
 
     def _widened(self, leaf: Leaf, box: _Box) -> dict[str, Range]:
         """The ranges of all names; an axis covers a whole dimension of an array that it subscripts
-        where that leaves the guards as small as they were: a mask is as good, and slices go away."""
+        where that leaves the guards as small as they were: a mask is as good, and slices go away.
+
+        Of two bounds (`j < n` and `j < m`) the dimension's own is the better one, where it leaves a
+        smaller guard.
+        """
         ranges = box.ranges()
         size = box.guards(ranges).size
         for name, whole in self._dimensions(leaf, box.points):
             current = ranges[name]
             added = whole.extent - current.extent
-            if whole == current or not added.is_constant or added.constant > _LARGEST_WIDENING:
-                continue
-            covers = Guard.of(
-                Constraint(current.lower - whole.lower), Constraint(whole.upper - current.upper)
-            )
-            if not box.known_sizes().is_subset(condition(covers)):
+            if whole == current:
                 continue
             trial = {**ranges, name: whole}
-            if box.guards(trial).size <= size:
-                ranges = trial
+            if added.is_constant and added.constant <= _LARGEST_WIDENING:
+                covers = Guard.of(
+                    Constraint(current.lower - whole.lower), Constraint(whole.upper - current.upper)
+                )
+                if box.known_sizes().is_subset(condition(covers)) and box.guards(trial).size <= size:
+                    ranges = trial
+            elif not added.is_constant and box.holds_within(name, whole):
+                smaller = box.guards(trial).size
+                if smaller < size:
+                    ranges, size = trial, smaller
         return ranges
 
     def _dimensions(self, leaf: Leaf, points: Points) -> Iterable[tuple[str, Range]]:
@@ -179,6 +186,11 @@ class _Box:
 
     def known_sizes(self) -> isl.Set:
         return exists_all_but(self.known, self.sizes)
+
+    def holds_within(self, name: str, span: Range) -> bool:
+        """Whether all points have the name in a range."""
+        held = self.points.condition.intersect(self.known)
+        return bool(held.is_subset(condition(span.guard(name))))
 
     def ranges(self) -> dict[str, Range]:
         return {name: self._range(name) for name in [*self.axes, *self.inner]}
