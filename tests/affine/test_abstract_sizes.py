@@ -93,6 +93,18 @@ for y in range(0, 56):
     assert shapes(made) == {"out": ("n56",), "image": ("2*n56",)}
 
 
+def test_a_strided_extent_that_a_condition_cuts_off_follows_too() -> None:
+    text = """
+for y in range(0, 9):
+  for d in range(0, 3):
+    if 2*y + d >= 1 and 2*y + d < 18:
+      out[y] += image[2*y + d - 1]
+"""
+    made = abstracted(text, out="9", image="17")
+    assert shapes(made) == {"out": ("n9",), "image": ("2*n9 - 1",)}
+    assert made.constraints.at({"n9": 1}) and made.constraints.at({"n9": 4})
+
+
 def test_a_wide_filter_and_its_image() -> None:
     text = """
 for y in range(0, 214):

@@ -183,7 +183,7 @@ class _Solution:
 
     def reached(self, root: Slot, value: int) -> Affine | None:
         """`value` by the sizes of other classes, where a subscript with several terms or a stride runs
-        exactly up to an extent of this class."""
+        up to an extent of this class, or a little short of it or beyond."""
         for subscript in self.facts.sums:
             extent = self.classes.constants.get(subscript.target)
             if self.classes.root(subscript.target) != root or extent is None or not is_near(extent, value):
@@ -203,8 +203,9 @@ class _Solution:
                 return None
             reach = reach + (bound - 1) * coefficient
             symbolic = symbolic + (self.express(slot, bound) - 1) * coefficient
+        # The extent falls short of the sum where a condition cuts it off, as at the edge of an image.
         left = extent - reach.constant
-        if symbolic.is_constant or not 0 <= left <= NEAR:
+        if symbolic.is_constant or abs(left) > NEAR:
             return None
         return symbolic + left
 
