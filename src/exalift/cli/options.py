@@ -86,7 +86,7 @@ def add_search_options(parser: argparse.ArgumentParser, budget: float = 60.0) ->
         metavar="SECONDS",
         type=positive_seconds,
         default=budget,
-        help=f"the longest that search and proof may take ({budget:g})",
+        help=f"what search and proof of a function may take; then loops stay ({budget:g})",
     )
     parser.add_argument(
         "--proof",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from exalift.dialects.stablehlo import STABLEHLO, simplify
 from exalift.proof import Status, Verdict, prove
 from exalift.synthesis import LiftedRegions, LiftOptions, RegionProgress, lift_regions
 
+from .budget import GRACE_SECONDS, Budget
 from .contract import conform
 from .lifted import Counters, Lifted, LiftedRegion, level_name
 from .sizes import ChosenSize, Origin, Sizes, choose_sizes
@@ -38,15 +38,12 @@ DIALECTS: Mapping[str, Dialect] = {"stablehlo": STABLEHLO}
 # A program that the proof refutes was found in unlucky environments; the search is begun anew elsewhere,
 # and after so many times not at all.
 _ATTEMPTS = 3
-# The part of the budget that a proof may take; what is decidable is mostly decided in a second.
-_PROOF_SHARE = 0.25
-_LEAST_SECONDS = 2.0
-_TEST_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to lift. budget_s: wall-clock seconds for search and proof together. level: of proof to try for.
+    """How to lift. budget_s: wall-clock seconds for search and proof together; when they are spent, loops
+    stay. level: of proof to try for.
 
     strict_fp: only a program that keeps the order of every floating-point operation will do.
     """
@@ -87,7 +84,9 @@ def lift(
     `path_or_text` is a text where it has a line break or a brace. `function` may be left out where the
     source has one function. `sizes` are values of size parameters; without one, the program is printed for
     a default, and calls infer it from their arrays. `strict_fp` asks for a program that keeps the order of
-    every floating-point operation, bit for bit; what is added up then stays a loop.
+    every floating-point operation, bit for bit; what is added up then stays a loop. Where `budget_s` seconds
+    do not suffice, loops stay that a longer search might lift; what is found is still tested, which ends
+    `GRACE_SECONDS` later at the latest.
 
     Raises RefusedError for a source outside what is accepted (its diagnostics say where and why) and where
     nothing is found that `strict_fp` admits,
@@ -101,13 +100,13 @@ def lift(
 
 def lift_program(source: Source, program: Program, options: Options) -> Lifted:
     """Lift one parsed function. Raises UsageError and VerificationError as `lift` does."""
-    started = time.monotonic()
+    budget = Budget.start(options.budget_s)
     sizes = choose_sizes(program, options.sizes)
     abstracted = abstract_sizes(program, sizes.values)
     verify_program(abstracted)
     sizes = _with_abstracted(sizes, abstracted)
     notes: list[Diagnostic] = [_size_note(program, size.name, size.value) for size in sizes.assumed]
-    lifting = _Lifting(source, program, abstracted, sizes, options, started)
+    lifting = _Lifting(source, program, abstracted, sizes, options, budget)
     if options.strict_fp:
         return _lift_strictly(lifting, notes)
     regions = split_into_regions(abstracted)
@@ -126,7 +125,7 @@ def lift_program(source: Source, program: Program, options: Options) -> Lifted:
         if verdict.counterexample is not None:
             wrong_at = verdict.counterexample.sizes
         refuted += [wrong_at] if wrong_at is not None else []
-        if time.monotonic() - started > options.budget_s:
+        if budget.is_spent:
             break
     # The last resort searches for nothing: the source's own loops, around its single elements.
     regions = split_in_source_order(abstracted)
@@ -158,14 +157,14 @@ def _lift_strictly(lifting: _Lifting, notes: Sequence[Diagnostic]) -> Lifted:
 
 @dataclass(frozen=True, slots=True)
 class _Lifting:
-    """One function on its way, from the `started` second (of the monotonic clock) on."""
+    """One function on its way."""
 
     source: Source
     program: Program
     abstracted: Program
     sizes: Sizes
     options: Options
-    started: float
+    budget: Budget
 
     def attempt(
         self,
@@ -176,7 +175,7 @@ class _Lifting:
     ) -> tuple[LiftedRegions, TensorProgram, Verdict]:
         """Search, clean up and prove once. VerificationError where nothing is found or confirmed."""
         search = LiftOptions(
-            budget_s=_left(self.options, self.started),
+            budget_s=self.budget.for_search,
             attempt=number,
             refuted=tuple(refuted),
             seed=self.options.seed,
@@ -190,7 +189,48 @@ class _Lifting:
         if self.options.strict_fp:
             lifted = without_steps(lifted, self.options.dialect)
         lifted = conform(lifted, self.abstracted, needed)
-        return found, lifted, _prove(self.abstracted, lifted, self.options, self.started)
+        return found, lifted, self.prove(lifted, last=direct)
+
+    def prove(self, lifted: TensorProgram, last: bool) -> Verdict:
+        """The verdict at the level asked for, or at the level of tests, below which nothing is given out.
+
+        Raises VerificationError where the program is not confirmed. `last`: there is none to try after it.
+        """
+        source, options = self.abstracted, self.options
+        try:
+            verdict = prove(
+                source,
+                lifted,
+                options.dialect,
+                level=options.level,
+                budget_s=self.budget.for_proof,
+                seed=options.seed,
+                strict_fp=options.strict_fp,
+            )
+            # Small sizes may be none that the source admits: it may leave its arrays under conditions on
+            # data. At those that it fixes it does not.
+            fixed = {size.name: size.value for size in source.sizes if size.value is not None}
+            for pinned in ({}, fixed):
+                if verdict.level is None and verdict.status is not Status.REFUTED:
+                    verdict = prove(
+                        source,
+                        lifted,
+                        options.dialect,
+                        level="tested",
+                        budget_s=self.budget.for_tests(last),
+                        seed=options.seed,
+                        sizes=pinned,
+                    )
+        except UsageError as error:
+            raise VerificationError(
+                f"{source.name}: the program found does not fit its source: {error}"
+            ) from error
+        if verdict.level is None and verdict.status is not Status.REFUTED:
+            raise VerificationError(
+                f"{source.name}: the program found was not confirmed in {options.budget_s:g} s and"
+                f" {GRACE_SECONDS:g} s of grace: {verdict.reason}"
+            )
+        return verdict
 
     def ill_formed_at(self, lifted: TensorProgram, verdict: Verdict) -> Mapping[str, int] | None:
         """The first sizes, of those tested and those at hand, at which an op does not take its operands."""
@@ -208,7 +248,9 @@ class _Lifting:
         notes: Sequence[Diagnostic],
     ) -> Lifted:
         rows = _regions(regions, found, verdict)
-        seconds = time.monotonic() - self.started
+        if found.cut_short:
+            notes = [*notes, _spent_note(self.program, self.options.budget_s)]
+        seconds = self.budget.spent
         return Lifted(
             self.source,
             self.program,
@@ -233,48 +275,13 @@ def _with_abstracted(sizes: Sizes, abstracted: Program) -> Sizes:
     return Sizes((*sizes.chosen, *fixed))
 
 
-def _left(options: Options, started: float) -> float:
-    """Seconds of the budget that are left; never so few that nothing can be tried."""
-    return max(_LEAST_SECONDS, options.budget_s - (time.monotonic() - started))
-
-
-def _prove(source: Program, lifted: TensorProgram, options: Options, started: float) -> Verdict:
-    """The verdict at the level asked for, or at the level of tests, below which nothing is given out."""
-    try:
-        verdict = prove(
-            source,
-            lifted,
-            options.dialect,
-            level=options.level,
-            budget_s=min(_left(options, started), max(_LEAST_SECONDS, options.budget_s * _PROOF_SHARE)),
-            seed=options.seed,
-            strict_fp=options.strict_fp,
-        )
-        # Small sizes may be none that the source admits: it may leave its arrays under conditions on data.
-        # At those that it fixes it does not.
-        fixed = {size.name: size.value for size in source.sizes if size.value is not None}
-        for pinned in ({}, fixed):
-            if verdict.level is None and verdict.status is not Status.REFUTED:
-                verdict = prove(
-                    source,
-                    lifted,
-                    options.dialect,
-                    level="tested",
-                    budget_s=_TEST_SECONDS,
-                    seed=options.seed,
-                    sizes=pinned,
-                )
-    except UsageError as error:
-        raise VerificationError(
-            f"{source.name}: the program found does not fit its source: {error}"
-        ) from error
-    if verdict.level is None and verdict.status is not Status.REFUTED:
-        raise VerificationError(f"{source.name}: the program found was not confirmed: {verdict.reason}")
-    return verdict
-
-
 def _unconfirmed_note(program: Program, reason: str) -> Diagnostic:
     return Diagnostic(f"no tensor program was confirmed, all loops stay ({reason})", program.span, "", "note")
+
+
+def _spent_note(program: Program, seconds: float) -> Diagnostic:
+    message = f"the budget of {seconds:g} s was spent; loops stay that a longer search might lift"
+    return Diagnostic(message, program.span, "give it longer with --budget SECONDS", "note")
 
 
 def _size_note(program: Program, name: str, value: int) -> Diagnostic:

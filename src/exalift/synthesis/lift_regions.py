@@ -59,6 +59,9 @@ _GROWTH = 4
 """An intermediate has at most so many times the elements of the largest array."""
 
 
+_SPENT = "the budget was spent before a tensor op was found"
+"""Why loops stay that nobody has searched for long enough."""
+
 _LITERALS = 8
 """How many of a region's literals are among the numbers that witnesses draw from."""
 
@@ -106,10 +109,14 @@ class RegionReport:
 
 @dataclass(frozen=True, slots=True)
 class LiftedRegions:
-    """The lifted program (all parameters as arguments) and a report for every region, in order."""
+    """The lifted program (all parameters as arguments) and a report for every region, in order.
+
+    `cut_short`: the budget was spent, and a loop stays that a longer search might have lifted.
+    """
 
     program: TensorProgram
     reports: tuple[RegionReport, ...]
+    cut_short: bool = False
 
 
 def lift_regions(
@@ -134,6 +141,7 @@ class _Lift:
         self.solvers: dict[_Key, Solver] = {}
         self.reports: list[RegionReport] = []
         self.fresh = 0
+        self.cut_short = False
         self.number = 0
         self.total = _count(program.body)
         source = program.source
@@ -169,7 +177,7 @@ class _Lift:
             body,
             tuple(results),
         )
-        return LiftedRegions(lifted, tuple(self.reports))
+        return LiftedRegions(lifted, tuple(self.reports), self.cut_short)
 
     def type(self, name: str) -> TensorType:
         array = self.arrays[name]
@@ -232,7 +240,8 @@ class _Lift:
             solution = solver.solve(found.goal, effort, found.split)
             if solution is not None:
                 return solution.node
-            if loops and not solver.refuted and number > self.options.attempt:
+            unlikely = loops and not solver.refuted and number > self.options.attempt
+            if unlikely or effort.left <= 0:
                 break
         return None
 
@@ -241,7 +250,9 @@ class _Lift:
     ) -> tuple[list[Step], tuple[str, ...]]:
         """The region as a loop around smaller ones, as far as needed; a last element is assembled."""
         self.fresh += 1
-        serialised = peel(region, self.arrays, self.fresh)
+        spent = effort.left <= 0 and not self.options.direct
+        serialised = peel(region, self.arrays, self.fresh, _SPENT if spent else "")
+        self.cut_short |= spent and serialised is not None
         if serialised is None:
             node = self._element(region)
             return [Update(region.array, node, region.lines)], _ops(node)

@@ -37,20 +37,22 @@ class Serialised:
     arrays: tuple[Array, ...]
 
 
-def peel(region: Region, arrays: dict[str, Array], number: int) -> Serialised | None:
+def peel(region: Region, arrays: dict[str, Array], number: int, cause: str = "") -> Serialised | None:
     """The region with its first axis as a loop; without axes, with its first reduction as a loop.
 
-    `number` makes names fresh. None where there is nothing left to peel.
+    `number` makes names fresh; `cause` is why the loop stays, where no search failed. None where there is
+    nothing left to peel.
     """
     if region.axes:
-        return _peel_axis(region, arrays, number)
+        return _peel_axis(region, arrays, number, cause or "no tensor op was found for the whole axis")
     reductions = [node for node in nodes(region.value) if isinstance(node, Reduce)]
     if reductions:
-        return _peel_reduction(region, reductions[0], number)
+        reason = cause or "no tensor op was found for the reduction"
+        return _peel_reduction(region, reductions[0], number, reason)
     return None
 
 
-def _peel_axis(region: Region, arrays: dict[str, Array], number: int) -> Serialised:
+def _peel_axis(region: Region, arrays: dict[str, Array], number: int, reason: str) -> Serialised:
     """`A[i] = e(A)` for all `i` -> `before = A; for i: A[i] = e(before)`."""
     axis = region.axes[0]
     iv = f"{axis.name}.{number}"
@@ -71,7 +73,6 @@ def _peel_axis(region: Region, arrays: dict[str, Array], number: int) -> Seriali
         value=value,
         guard=region.guard.substitute(renamed),
     )
-    reason = "no tensor op was found for the whole axis"
     steps.append(SequentialLoop(iv, (Affine(),), (axis.extent,), (inner,), reason, region.span))
     return Serialised(tuple(steps), added)
 
@@ -98,7 +99,7 @@ def _from_copy(value: Expression, array: str, copy: str, own: tuple[Affine, ...]
     return rewrite(value, change)
 
 
-def _peel_reduction(region: Region, reduction: Reduce, number: int) -> Serialised:
+def _peel_reduction(region: Region, reduction: Reduce, number: int, reason: str) -> Serialised:
     """`A = e(reduce k. b(k))` -> `acc = identity; for k: acc = f(acc, b(k)); A = e(acc)`."""
     name = f"{region.array}.sum.{number}"
     total = Load(name, (), reduction.dtype)
@@ -111,7 +112,6 @@ def _peel_reduction(region: Region, reduction: Reduce, number: int) -> Serialise
     step: RegionStep = Region(
         name, (), (), added, reduction.guard.substitute(mapping), region.span, region.lines
     )
-    reason = "no tensor op was found for the reduction"
     for axis in reversed(reduction.axes):
         step = SequentialLoop(renamed[axis.name], (Affine(),), (axis.extent,), (step,), reason, region.span)
 
