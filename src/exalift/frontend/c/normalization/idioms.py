@@ -93,9 +93,9 @@ def _narrowed(operand: Draft, dtype: DType) -> Draft | None:
     """
     if operand.dtype is dtype:
         return operand
-    if isinstance(operand, Converted) and operand.operand.dtype is dtype and _widens(dtype, operand.dtype):
+    if isinstance(operand, Converted) and operand.operand.dtype is dtype and widens(dtype, operand.dtype):
         return operand.operand
-    if isinstance(operand, Constant) and _widens(dtype, operand.dtype):
+    if isinstance(operand, Constant) and widens(dtype, operand.dtype):
         value = operand.value
         if dtype.is_float:
             if rounded(value, dtype) == value:
@@ -107,7 +107,7 @@ def _narrowed(operand: Draft, dtype: DType) -> Draft | None:
     return None
 
 
-def _widens(narrow: DType, wide: DType) -> bool:
+def widens(narrow: DType, wide: DType) -> bool:
     """Whether every value of one type is kept, and their order too, by conversion to the other."""
     if narrow is DType.I1:
         return False

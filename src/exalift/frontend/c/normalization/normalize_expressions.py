@@ -72,9 +72,16 @@ def expression(normalizer: Normalizer, draft: Draft, context: Context, span: Spa
 
 
 def converted(operand: Draft, dtype: DType) -> Draft:
-    """A conversion; index values are given in the type asked for where that is the same number."""
+    """A conversion; index values are given in the type asked for where that is the same number, and what
+    was widened from it is what it was."""
     if operand.dtype is dtype:
         return operand
+    if (
+        isinstance(operand, Converted)
+        and operand.operand.dtype is dtype
+        and idioms.widens(dtype, operand.dtype)
+    ):
+        return operand.operand
     if isinstance(operand, IndexValue) and operand.dtype.is_integer:
         own = operand.dtype
         same = own.is_signed and own.bits >= 32 and (dtype.is_float or dtype.bits >= own.bits)
