@@ -105,6 +105,29 @@ for y in range(0, 9):
     assert made.constraints.at({"n9": 1}) and made.constraints.at({"n9": 4})
 
 
+def test_tiles_of_a_fixed_size_make_up_an_extent() -> None:
+    text = """
+for ii in range(0, 4):
+  for jj in range(0, 3):
+    for i in range(16*ii, 16*ii + 16):
+      for j in range(32*jj, 32*jj + 32):
+        A[i, j] = B[j, i]
+"""
+    made = abstracted(text, A="64, 96", B="96, 64")
+    assert values(made) == {"n3": 3, "n4": 4}
+    assert shapes(made) == {"A": ("16*n4", "32*n3"), "B": ("32*n3", "16*n4")}
+    assert made.constraints.is_always
+
+
+def test_few_rounds_without_tiles_stay() -> None:
+    text = """
+for c in range(0, 3):
+  for i in range(0, 16):
+    A[16*c + i] = 0
+"""
+    assert values(abstracted(text, A="48")) == {}
+
+
 def test_a_wide_filter_and_its_image() -> None:
     text = """
 for y in range(0, 214):

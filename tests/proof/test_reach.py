@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exalift.frontend.c import parse_c
-from exalift.proof.reach import reach
+from exalift.proof.reach import iterations, reach
 from exalift.proof.sizes import SizeSpace, sizes_for_tests, small_sizes
 
 PROGRAMS = {
@@ -39,3 +39,27 @@ def test_small_sizes_run_every_loop_or_say_that_they_do_not() -> None:
     assert near.reaching and max(sizes["n"] for sizes in near.tuples) >= 7
     far = small_sizes(SizeSpace.of(_program("for (int i = 90; i < n; i++) a[i] = 2 * a[i - 90];")), 3)
     assert not far.reaching
+
+
+TILED = """
+void tiled(int n, int m, int k, double *s) {
+  for (int a = 0; a < n; a++) for (int b = 0; b < m; b++) for (int c = 0; c < k; c++)
+    for (int i = 16 * a; i < 16 * a + 16; i++) for (int j = 16 * b; j < 16 * b + 16; j++)
+      for (int l = 16 * c; l < 16 * c + 16; l++) s[0] += 1;
+}
+"""
+
+
+def test_sizes_stay_small_where_every_round_is_long() -> None:
+    """One tile is 4096 assignments, and the smallest run comes first."""
+    (program,) = parse_c(TILED, "f.c")
+    found = sizes_for_tests(SizeSpace.of(program))
+    runs = [iterations(program, sizes) for sizes in found]
+    assert runs == sorted(runs) and runs[0] == 16**3 and runs[-1] <= 8 * 16**3
+    assert any(len(set(sizes.values())) == 3 for sizes in found)
+
+
+def test_rounds_of_a_triangle_are_counted_in_the_middle() -> None:
+    program = _program("for (int i = 0; i < n; i++) for (int j = 0; j < i; j++) a[i] += 1;")
+    assert iterations(program, {"n": 11}) == 55
+    assert iterations(program, {"n": 1}) == 0

@@ -161,7 +161,9 @@ class _Solution:
                 made.bases[root] = [parameter]
             for value in _constants(members):
                 known = made.bases.get(root, [])
-                if value < SMALLEST_ABSTRACTED or value in facts.coefficients or (root, value) in fixed:
+                # However few tiles there are, their number says how large what they make up is.
+                small = value < SMALLEST_ABSTRACTED and facts.tiled.isdisjoint(members.slots)
+                if small or value in facts.coefficients or (root, value) in fixed:
                     continue
                 if all(not is_near(value, base.value) for base in known):
                     made.bases[root] = [*known, _Base(Affine(), value)]
@@ -185,8 +187,10 @@ class _Solution:
         """`value` by the sizes of other classes, where a subscript with several terms or a stride runs
         up to an extent of this class, or a little short of it or beyond."""
         for subscript in self.facts.sums:
-            extent = self.classes.constants.get(subscript.target)
-            if self.classes.root(subscript.target) != root or extent is None or not is_near(extent, value):
+            target = subscript.target
+            # The loop over a tile has no bound of its own that is a constant.
+            extent = self.classes.constants.get(target, value if target[0] == "loop" else None)
+            if self.classes.root(target) != root or extent is None or not is_near(extent, value):
                 continue
             found = self._sum(subscript, root, extent)
             if found is not None:

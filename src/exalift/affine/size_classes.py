@@ -51,7 +51,8 @@ class LoopFacts:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A dimension's subscript: `sum(coefficient * variable of loop) + constant`."""
+    """The subscript of a dimension, or the last value of a tile's loop:
+    `sum(coefficient * variable of loop) + constant`."""
 
     target: Slot
     terms: tuple[tuple[Slot, int], ...]
@@ -66,6 +67,7 @@ class Facts(StatementMap):
         self.loops: dict[int, LoopFacts] = {}
         self.sums: list[Sum] = []
         self.coefficients: set[int] = set()
+        self.tiled: set[Slot] = set()
         self.body(program.body)
 
     def lower(self, number: int, bound: Affine, scope: Scope) -> Affine:
@@ -74,7 +76,16 @@ class Facts(StatementMap):
 
     def upper(self, number: int, bound: Affine, scope: Scope) -> Affine:
         self._bound(number, scope, (), (bound,))
+        self._tile(number, bound, scope)
         return bound
+
+    def _tile(self, number: int, bound: Affine, scope: Scope) -> None:
+        """Note that a loop up to `16*t + 16` runs through a tile of another loop's."""
+        terms = [(loop(scope[a]), c) for a, c in bound.terms if isinstance(a, str) and a in scope]
+        if len(terms) == len(bound.terms) == 1 and terms[0][1] >= SMALLEST_ABSTRACTED:
+            self.sums.append(Sum(loop(number), tuple(terms), bound.constant - 1))
+            self.coefficients.add(terms[0][1])
+            self.tiled.add(terms[0][0])
 
     def _bound(self, number: int, scope: Scope, lower: tuple[Affine, ...], upper: tuple[Affine, ...]) -> None:
         old = self.loops.get(number, LoopFacts((), (), scope))

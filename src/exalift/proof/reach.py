@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from exalift.affine import (
     Affine,
@@ -77,3 +77,25 @@ def _distance(expression: Affine) -> int:
         if isinstance(atom, FloorDiv):
             found = max(found, atom.denominator, _distance(atom.numerator))
     return found
+
+
+def iterations(program: Program, sizes: Mapping[str, int]) -> int:
+    """About how many assignments a run makes: loops count as in the middle one of the rounds around them,
+    and conditions are taken to hold."""
+    return sum(_iterations(statement, sizes) for statement in program.body)
+
+
+def _iterations(statement: Statement, values: Mapping[str, int]) -> int:
+    """The recursion is over the nesting of loops."""
+    match statement:
+        case Assign():
+            return 1
+        case If(then=then, otherwise=otherwise):
+            return sum(_iterations(below, values) for below in (*then, *otherwise))
+        case Loop(iv=iv, lower=lower, upper=upper, body=body):
+            first = max(bound.at(values) for bound in lower)
+            last = min(bound.at(values) for bound in upper) - 1
+            if last < first:
+                return 0
+            middle = {**values, iv: (first + last) // 2}
+            return (last - first + 1) * sum(_iterations(below, middle) for below in body)

@@ -10,7 +10,7 @@ import numpy as np
 
 from exalift.affine import Program
 
-from .reach import reach
+from .reach import iterations, reach
 
 # Candidate tuples looked at before giving up on finding one that the constraints allow.
 _MOST_CANDIDATES = 8192
@@ -21,6 +21,8 @@ _LOW_VALUES = 3
 _NEAR = 2
 _FARTHEST_TESTED = 40
 _FARTHEST_PROVED = 12
+# Runs of so many iterations take a second; where tuples ask for more, sizes start lower.
+_MOST_ITERATIONS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +89,24 @@ def sizes_for_tests(space: SizeSpace) -> tuple[dict[str, int], ...]:
     """A few tuples: pairwise distinct ones in either order, the smallest, odd ones, each smallest in turn,
     and ones at which all loops run and all conditions hold somewhere.
 
-    Where sizes are so many that distinct ones would make loops long, they take turns in being equal.
+    Where sizes are so many that distinct ones would make loops long, they take turns in being equal; where
+    loops are long at any size, as those over tiles of 16 are, sizes are small, and short runs come first.
     """
     count, lowest = len(space.names), space.lowest
 
     def at_least(values: Iterable[int]) -> tuple[int, ...]:
         return tuple(max(pair) for pair in zip(lowest, values, strict=True))
 
+    def work(values: tuple[int, ...]) -> int:
+        return iterations(space.program, space.named(values))
+
     few = count <= _MOST_DISTINCT
     rising = at_least(3 + k if few else 2 + k % 3 for k in range(count))
     falling = at_least(2 + count - k if few else 4 - (k // 3 + k) % 3 for k in range(count))
+    long = work(rising) > _MOST_ITERATIONS
+    if long:
+        rising = at_least(1 + k % 3 for k in range(count))
+        falling = at_least(3 - k % 3 for k in range(count))
     far = min(reach(space.program), _FARTHEST_TESTED)
     wanted = [rising, lowest]
     if far > _NEAR:
@@ -104,9 +114,10 @@ def sizes_for_tests(space: SizeSpace) -> tuple[dict[str, int], ...]:
     wanted.append(falling)
     wanted += [rising[:k] + lowest[k : k + 1] + rising[k + 1 :] for k in range(count)]
     wanted += [lowest[:k] + falling[k : k + 1] + lowest[k + 1 :] for k in range(count)]
-    if few:
+    if few and not long:
         wanted.append(at_least(5 + 2 * ((3 * k + 1) % max(1, count)) for k in range(count)))
-    return _found(space, wanted)
+    found = _found(space, wanted)
+    return tuple(sorted(found, key=lambda sizes: iterations(space.program, sizes))) if long else found
 
 
 def _found(space: SizeSpace, wanted: Iterable[tuple[int, ...]]) -> tuple[dict[str, int], ...]:
