@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exalift.affine import (
@@ -17,6 +18,7 @@ from exalift.affine import (
     Load,
     Region,
     free_symbols,
+    rewrite,
     simplify_guard,
     substitute,
     without,
@@ -142,11 +144,14 @@ def _over_array(region: Region, target: TensorType, scope: Scope) -> Formula | N
     axes = tuple(Axis(f"t{d}", extent) for d, extent in enumerate(target.shape))
     inverse: dict[str, Affine] = {}
     conditions: list[Constraint] = []
+    exact: dict[FloorDiv, tuple[int, Affine]] = {}
     for axis in region.axes:
         found = _inverse_of(axis, region)
         if found is None:
             return None
         inverse[axis.name], step = found
+        for row in step:
+            exact.update(_without_remainder(inverse[axis.name], row))
         conditions += [
             Constraint(inverse[axis.name]),
             Constraint(axis.extent - 1 - inverse[axis.name]),
@@ -159,7 +164,7 @@ def _over_array(region: Region, target: TensorType, scope: Scope) -> Formula | N
     written = Guard.of(*conditions) & region.guard.substitute(inverse)
     written = simplify_guard(written, scope.context & _inside(axes))
     old: Expression = Load(region.array, _symbols(axes), target.dtype)
-    value = substitute(region.value, inverse)
+    value = _at_exact_places(substitute(region.value, inverse), exact)
     if written.is_always:
         return Formula(axes, value)
     return Formula(axes, Apply("select", (GuardValue(written), value, old), target.dtype))
@@ -179,3 +184,31 @@ def _inverse_of(axis: Axis, region: Region) -> tuple[Affine, tuple[Constraint, .
         whole = distance // coefficient
         best = whole, (Constraint(distance - whole * coefficient, equality=True),)
     return best
+
+
+def _without_remainder(whole: Affine, row: Constraint) -> dict[FloorDiv, tuple[int, Affine]]:
+    """What `c` times the division in `whole` is, where `row` says that `place - c * whole == 0`."""
+    found = [atom for atom, coefficient in whole.terms if isinstance(atom, FloorDiv) and coefficient == 1]
+    for atom in found:
+        factor = -dict(row.expression.terms).get(atom, 0)
+        if factor > 1:
+            return {atom: (factor, row.expression + Affine(((atom, factor),)))}
+    return {}
+
+
+def _at_exact_places(value: Expression, exact: Mapping[FloorDiv, tuple[int, Affine]]) -> Expression:
+    """`A[4 * (t // 4) + k]` -> `A[t + k]`, where only such `t` matter that 4 divides."""
+
+    def at(index: Affine) -> Affine:
+        for atom, coefficient in index.terms:
+            if isinstance(atom, FloorDiv) and atom in exact and coefficient % exact[atom][0] == 0:
+                factor, place = exact[atom]
+                index = index - Affine(((atom, coefficient),)) + place * (coefficient // factor)
+        return index
+
+    def change(node: Expression) -> Expression:
+        if isinstance(node, Load):
+            return replace(node, indices=tuple(map(at, node.indices)))
+        return node
+
+    return rewrite(value, change) if exact else value
