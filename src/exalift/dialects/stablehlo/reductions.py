@@ -141,19 +141,19 @@ def _reduce_window(operands: Sequence[TensorType], attributes: Attributes, resul
     return Formula(kept, reduced)
 
 
+_ONE = Affine.of(1)
+
+
 def _window_reductions(operands: Sequence[TensorType], hints: Hints) -> Iterable[Attributes]:
     """Windows of the extents and strides that are seen, without padding."""
     return islice(_window_candidates(operands[0], hints), LIMIT)
 
 
 def _window_candidates(operand: TensorType, hints: Hints) -> Iterator[Attributes]:
-    one = Affine.of(1)
-    extents = dict.fromkeys(e for e in hints.extents if not e.is_constant or 1 < e.constant <= 16)
     bodies = _bodies(operand.dtype, hints)
-    choices = [(one, 1), *((extent, s) for extent in extents for s in sorted(set(hints.strides)) if s >= 1)]
-    for chosen in product(choices, repeat=operand.rank):
+    for chosen in product(*(_windows_along(d, operand, hints) for d in range(operand.rank))):
         windows, strides = zip(*chosen, strict=True) if chosen else ((), ())
-        if all(w == one for w in windows):
+        if all(w == _ONE for w in windows):
             continue
         for body in bodies:
             attributes: Attributes = (
@@ -165,6 +165,23 @@ def _window_candidates(operand: TensorType, hints: Hints) -> Iterator[Attributes
             fits = hints.goal is None or hints.goal.rank != operand.rank or result == hints.goal
             if result and fits:
                 yield attributes
+
+
+def _windows_along(dimension: int, operand: TensorType, hints: Hints) -> list[tuple[Affine, int]]:
+    """Windows and strides; where the goal has the operand's rank, those that give its extent here.
+
+    Elsewhere a window as wide as a size is not tried: of four dimensions there are too many combinations.
+    """
+    goal = hints.goal if hints.goal is not None and hints.goal.rank == operand.rank else None
+    extents = dict.fromkeys(
+        e for e in hints.extents if (1 < e.constant <= 16 if e.is_constant else goal is not None)
+    )
+    strides = [stride for stride in sorted(set(hints.strides)) if stride >= 1]
+    choices = [(_ONE, 1), *product(extents, strides)]
+    if goal is None:
+        return choices
+    extent, wanted = operand.shape[dimension], goal.shape[dimension]
+    return [(w, s) for w, s in choices if _window_extent(extent, w, s, 1, 1, Affine(), Affine()) == wanted]
 
 
 DEFINITIONS = (
