@@ -40,6 +40,19 @@ def test_the_ways_are_listed_and_checked(source: str, capsys: pytest.CaptureFixt
     assert "tdpbusd" in text and "no: multiply in f32, the instruction's in i32" in text
 
 
+def test_other_machines_can_be_asked_for(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those whose kernels run elsewhere: of a CPU with a length of vectors, of a GPU."""
+    where = ["tensorize", source, "-f", "product", "--size", "m=64", "--for"]
+    assert main([*where, "neon,sve,sve=256"]) == 0
+    text = capsys.readouterr().out
+    assert "fmla_f32_z256  a x b  m=i:64" in text and "fmla_f32_z512" not in text and "zmm" not in text
+    assert main([*where, "sm_90a,allow-tf32"]) == 0
+    text = capsys.readouterr().out
+    assert "wgmma_m64n64k8_tf32_tf32  a x b  m=i:64" in text and "bytes shared" in text
+    assert main([*where, "sm_90a"]) == 0
+    assert "no instruction fits" in capsys.readouterr().out
+
+
 def test_a_region_without_a_way_says_why(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tensorize", source, "-f", "largest"]) == 0
     assert "largest:" in (text := capsys.readouterr().out)

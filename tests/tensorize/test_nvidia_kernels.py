@@ -29,6 +29,9 @@ from exalift.tensorize import (
     Plan,
     Schedule,
     emit_grid,
+    grid_cycles,
+    grid_plan_for,
+    grid_plans,
     matrix_product,
     plan_for,
 )
@@ -51,6 +54,16 @@ def assembler() -> str | None:
             if path.exists():
                 return str(path)
     return shutil.which("ptxas")
+
+
+def assembled(ptx: str, name: str, where: Path) -> str:
+    """What ptxas says of it."""
+    (where / "kernel.ptx").write_text(ptx)
+    command = [str(assembler()), f"-arch={name}", "-v", "kernel.ptx", "-o", "kernel.cubin"]
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    return said
 
 
 def processor(instruction: Instruction) -> str:
@@ -160,11 +173,7 @@ def test_kernels_assemble(instruction: Instruction, tmp_path: Path) -> None:
     )
     emitted = emit_grid(GridPlan(contraction, instruction, schedule), "kernel")
     for name in {processor(instruction), "sm_90a"}:
-        (tmp_path / "kernel.ptx").write_text(ptx_text(emitted.text, name))
-        command = [str(assembler()), f"-arch={name}", "-v", "kernel.ptx", "-o", "kernel.cubin"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        said = done.stdout + done.stderr
-        assert done.returncode == 0, said
+        said = assembled(ptx_text(emitted.text, name), name, tmp_path)
         assert "0 bytes spill stores" in said, said
 
 
@@ -191,7 +200,8 @@ def test_plans_that_no_grid_can_run_are_refused() -> None:
     for contraction, instruction, schedule, reason in (
         (good, mma, GridSchedule(1, 1, 8, 8, 1), "threads"),
         (good, mma, GridSchedule(4, 4, 4, 4, 8), "shared memory"),
-        (good, mma, GridSchedule(8, 8, 1, 1, 1), "sums"),
+        (good, mma, GridSchedule(8, 8, 1, 1, 1), "a thread needs 304 registers"),
+        (good, wgmma, GridSchedule(1, 2, 4, 2, 1), "a block has 65536 registers"),
         (good, BY_NAME["sdot"], GridSchedule(1, 1, 1, 1, 1), "see `Plan`"),
         (good, BY_NAME["mma_m16n8k32_u8_s8"], GridSchedule(1, 1, 1, 1, 1), "takes ui8"),
         (replace(good, lhs_shift=3), wgmma, GridSchedule(1, 1, 1, 1, 1), "zero points"),
@@ -202,6 +212,29 @@ def test_plans_that_no_grid_can_run_are_refused() -> None:
         Plan(good, mma, Schedule(1, 1, 16, 32))
     with pytest.raises(UsageError):
         plan_for(good, frozenset({"sm_80"}))
+
+
+@pytest.mark.parametrize("shape", [(1000, 1200, 1100), (17, 3000, 64)])
+@pytest.mark.parametrize("kinds", [(DType.I8, DType.I32), (DType.BF16, DType.F32)])
+@pytest.mark.parametrize("machine", ["sm_80", "sm_90a"])
+def test_the_chosen_plan_fits_a_block(
+    shape: tuple[int, int, int], kinds: tuple[DType, DType], machine: str, tmp_path: Path
+) -> None:
+    contraction = matrix_product(*shape, kinds[0], *kinds)
+    plan = grid_plan_for(contraction, frozenset({machine, "allow-tf32"}))
+    plans = grid_plans(contraction, plan.instruction)
+    assert plan == plans[0] and len(plans) > 20
+    assert [*map(grid_cycles, plans)] == sorted(map(grid_cycles, plans))
+    emitted = emit_grid(plan, "kernel")
+    ptx = ptx_text(emitted.text, machine)
+    if assembler() is None:
+        pytest.skip("needs ptxas: pip install nvidia-cuda-nvcc")
+    assert "0 bytes spill stores" in assembled(ptx, machine, tmp_path)
+
+
+def test_without_an_instruction_of_a_gpu_the_reasons_are_given() -> None:
+    with pytest.raises(UsageError, match="mma_m16n8k8_tf32_tf32: this CPU has no allow-tf32"):
+        grid_plan_for(matrix_product(8, 8, 8, DType.F32, DType.F32, DType.F32), frozenset({"sm_80"}))
 
 
 def test_factors_are_rounded_only_on_request() -> None:

@@ -1,7 +1,8 @@
 """Show which tensorized instructions compute the loops of a C or affine MLIR file, and at what cost.
 
-Costs are those of the analytic model, for this CPU; nothing is measured or compiled. With --explain every
-instruction that does not fit is listed with its reason.
+Costs are those of the analytic model, for this CPU or for a machine that has what --for lists (LLVM's names
+of a CPU's features and "sve=256" for a length of vectors; "sm_80", "sm_90a", "allow-tf32"); nothing is
+measured or compiled. With --explain every instruction that does not fit is listed with its reason.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from exalift.affine import Program
 from exalift.base import RefusedError, UsageError
 from exalift.pipeline import read_source
 from exalift.pipeline.tensorizing import ExplainedRegion, explain
-from exalift.tensorize import Choice, Refusal
+from exalift.tensorize import Choice, Loops, Refusal, grid_cycles, grid_plans
 
 from .console import output_console, say
 from .options import add_source_options, sizes_of
@@ -23,6 +24,9 @@ from .options import add_source_options, sizes_of
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_source_options(parser)
     parser.add_argument("--explain", action="store_true", help="say why other instructions do not fit")
+    parser.add_argument(
+        "--for", dest="machine", metavar="FEATURES", help="another machine, e.g. neon,dotprod"
+    )
     parser.add_argument("--threads", type=int, default=1, help="how many threads to plan for (1)")
 
 
@@ -46,9 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(f"no function of {Path(arguments.file).name} has a size {name!r}")
     for program in programs:
         own = {size.name for size in program.sizes}
-        regions = explain(
-            program, {name: value for name, value in sizes.items() if name in own}, arguments.threads
-        )
+        features = None if arguments.machine is None else frozenset(arguments.machine.split(","))
+        chosen = {name: value for name, value in sizes.items() if name in own}
+        regions = explain(program, chosen, arguments.threads, features)
         say(output_console(), "\n".join(_lines(program, regions, arguments.explain)))
     return 0
 
@@ -58,7 +62,8 @@ def _lines(program: Program, regions: tuple[ExplainedRegion, ...], everything: b
     for region in regions:
         first, last = region.lines
         place = f"line {first}" if first == last else f"lines {first}-{last}"
-        if not region.choices:
+        grids = _grids(region)
+        if not region.choices and not grids:
             reason = region.inspection.reason or "no instruction fits"
             lines.append(f"  {region.array} ({place}): {reason}")
         else:
@@ -70,11 +75,28 @@ def _lines(program: Program, regions: tuple[ExplainedRegion, ...], everything: b
             lines.append(f"  {region.array} ({place}): {words[region.checked]}")
         for choice in region.choices:
             lines.append(f"    {_choice(choice)}")
+        lines += [f"    {text}" for text in grids]
         if everything:
             groups = _groups(region.inspection.refusals)
             width = max((len(name) for name in groups), default=0)
             lines += [f"    {name.ljust(width)}  no: {reason}" for name, reason in groups.items()]
     return lines
+
+
+def _grids(region: ExplainedRegion) -> list[str]:
+    """The ways for groups of threads, with the model's best plan of each."""
+    found: list[tuple[float, str]] = []
+    for way in region.inspection.ways:
+        plans = grid_plans(way.reading.contraction, way.instruction) if way.instruction.fragments else []
+        for plan in plans[:1]:
+            rows, columns = plan.tile
+            text = (
+                f"{way.instruction.name}  {way.reading.lhs} x {way.reading.rhs}  {_nests(plan.loops)}  "
+                f"block {rows}x{columns}x{plan.block_k}, {plan.threads} threads, "
+                f"{plan.shared_bytes} bytes shared"
+            )
+            found.append((grid_cycles(plan), text))
+    return [text for _, text in sorted(found)]
 
 
 def _groups(refusals: Sequence[Refusal]) -> dict[str, str]:
@@ -98,13 +120,17 @@ def _choice(choice: Choice) -> str:
     """A way in one line: what it maps where, the tile, and the cost."""
     plan, reading = choice.plan, choice.way.reading
     rows, columns = plan.tile
-    loops = plan.loops
-    nests = " ".join(
-        f"{name}={'*'.join(f'{loop.name}:{loop.extent}' for loop in nest.loops) or '1'}"
-        for name, nest in (("batch", loops.batch), ("m", loops.m), ("n", loops.n), ("k", loops.k))
-        if nest.loops or name != "batch"
-    )
+    nests = _nests(plan.loops)
     return (
         f"{plan.instruction.name}  {reading.lhs} x {reading.rhs}  {nests}  tile {rows}x{columns}  "
         f"{choice.estimate.cycles:,.0f} cycles, {choice.efficiency:.0%} busy"
+    )
+
+
+def _nests(loops: Loops) -> str:
+    """Which loops became which."""
+    return " ".join(
+        f"{name}={'*'.join(f'{loop.name}:{loop.extent}' for loop in nest.loops) or '1'}"
+        for name, nest in (("batch", loops.batch), ("m", loops.m), ("n", loops.n), ("k", loops.k))
+        if nest.loops or name != "batch"
     )

@@ -32,20 +32,27 @@ class ExplainedRegion:
     checked: bool | None
 
 
-def explain(program: Program, sizes: Mapping[str, int], threads: int = 1) -> tuple[ExplainedRegion, ...]:
-    """Inspect every region of a function, at given sizes (defaults for those that are not given).
+def explain(
+    program: Program,
+    sizes: Mapping[str, int],
+    threads: int = 1,
+    features: frozenset[str] | None = None,
+) -> tuple[ExplainedRegion, ...]:
+    """Inspect every region of a function, at given sizes (defaults for those that are not given), for this
+    CPU or for a machine that has `features`.
 
     Raises UsageError for a size that the function does not have.
     """
     values = choose_sizes(program, sizes).values
     regions = split_into_regions(program)
     shapes = {array.name: tuple(extent.at(values) for extent in array.shape) for array in regions.arrays}
-    features = usable_features()
+    features = usable_features() if features is None else features
     found: list[ExplainedRegion] = []
     for region in _in_order(regions.body):
         inspection = inspect_region(region, shapes, values, features)
         ways = tuple(choices(inspection, threads))
-        checked = check_reading(ways[0].way.reading) if ways else None
+        first = inspection.ways[0].reading if inspection.ways else None
+        checked = check_reading(ways[0].way.reading if ways else first) if first else None
         found.append(ExplainedRegion(program.name, region.array, region.lines, ways, inspection, checked))
     return tuple(found)
 

@@ -15,8 +15,8 @@ from .inspector import (
     read_contraction,
 )
 from .instructions import INSTRUCTIONS, Instruction
-from .rewriter import GridPlan, GridSchedule, Plan, Schedule
-from .tuner import Choice, choices, plan_for
+from .rewriter import GridPlan, GridSchedule, Loops, Plan, Schedule
+from .tuner import Choice, choices, grid_cycles, grid_plan_for, grid_plans, plan_for
 
 __all__ = [
     "INSTRUCTIONS",
@@ -35,6 +35,7 @@ __all__ = [
     "Inspection",
     "Instruction",
     "Kernel",
+    "Loops",
     "Plan",
     "Reading",
     "Refusal",
@@ -46,6 +47,9 @@ __all__ = [
     "compile_kernel",
     "emit_grid",
     "emit_kernel",
+    "grid_cycles",
+    "grid_plan_for",
+    "grid_plans",
     "inspect_formula",
     "inspect_region",
     "matrix_product",

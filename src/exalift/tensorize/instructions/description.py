@@ -97,12 +97,14 @@ class Fragments:
 
     descriptor: where the right factor is read from shared memory, what its descriptor says beside the address
     (the address in units of 16 bytes is added; 0: it is in registers). publish: PTX that makes what a thread
-    has written to shared memory visible to the instruction.
+    has written to shared memory visible to the instruction. copies: registers that an element of the
+    accumulator takes, as the assembler reports.
     """
 
     threads: int
     descriptor: int = 0
     publish: str = ""
+    copies: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def _wgmma(lhs: DType, rhs: DType, acc: DType, more: str, features: str = "sm_90
         features=frozenset(features.split()),
         rate=Rate(1 / 32, 64),
         registers=255,
-        fragments=Fragments(128, _DESCRIPTOR, "fence.proxy.async.shared::cta;"),
+        fragments=Fragments(128, _DESCRIPTOR, "fence.proxy.async.shared::cta;", copies=2),
     )
 
 

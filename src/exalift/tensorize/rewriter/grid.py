@@ -26,6 +26,12 @@ SHARED_BYTES = 48 << 10
 THREADS = 1024
 """The most threads in a block."""
 
+REGISTERS = 1 << 16
+"""Of a multiprocessor, 32 bits each; a block has no more."""
+
+_OTHER = 48
+"""Registers that a thread needs beside its sums: fragments, addresses, counters. From what ptxas reports."""
+
 
 @dataclass(frozen=True, slots=True)
 class GridSchedule:
@@ -52,7 +58,7 @@ class GridPlan:
     schedule: GridSchedule
 
     def __post_init__(self) -> None:
-        contraction, instruction, schedule = self.contraction, self.instruction, self.schedule
+        contraction, instruction = self.contraction, self.instruction
         if instruction.fragments is None:
             raise ValueError(f"{instruction.name} is no instruction for groups of threads: see `Plan`")
         for access, register in (
@@ -73,9 +79,10 @@ class GridPlan:
             raise ValueError(f"a block has at most {THREADS} threads, not {self.threads}")
         if self.shared_bytes > SHARED_BYTES:
             raise ValueError(f"a block has {SHARED_BYTES} bytes of shared memory, not {self.shared_bytes}")
-        held = instruction.acc.lanes // self.fragments.threads * schedule.rows * schedule.columns
-        if held > instruction.registers * 3 // 4:
-            raise ValueError(f"a thread holds {held} sums, beside which nothing has room")
+        if self.thread_registers > instruction.registers:
+            raise ValueError(f"a thread needs {self.thread_registers} registers for its sums and the rest")
+        if self.block_registers > REGISTERS:
+            raise ValueError(f"a block has {REGISTERS} registers, not {self.block_registers}")
 
     @property
     def fragments(self) -> Fragments:
@@ -90,6 +97,16 @@ class GridPlan:
     def threads(self) -> int:
         """Of a block."""
         return self.schedule.groups_m * self.schedule.groups_n * self.fragments.threads
+
+    @property
+    def thread_registers(self) -> int:
+        tiles = self.schedule.rows * self.schedule.columns
+        sums = self.instruction.acc.lanes // self.fragments.threads * tiles
+        return sums * self.fragments.copies + _OTHER
+
+    @property
+    def block_registers(self) -> int:
+        return self.threads * self.thread_registers
 
     @property
     def tile(self) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Choosing a plan: an analytic model first, measurements second."""
 
 from .choose import MACHINE, Choice, choices, plan_for
+from .grid import Multiprocessor, grid_cycles, grid_plan_for, grid_plans
 from .measure import Tuned, cache_key, cache_path, tune
 from .model import Estimate, Machine, candidates, estimate
 
@@ -9,12 +10,16 @@ __all__ = [
     "Choice",
     "Estimate",
     "Machine",
+    "Multiprocessor",
     "Tuned",
     "cache_key",
     "cache_path",
     "candidates",
     "choices",
     "estimate",
+    "grid_cycles",
+    "grid_plan_for",
+    "grid_plans",
     "plan_for",
     "tune",
 ]
