@@ -25,6 +25,7 @@ from exalift.tensorize.instructions import (
     aarch64_sme,
     aarch64_sve,
 )
+from exalift.tensorize.peaks import instruction_text
 
 TRIPLE = "aarch64-unknown-linux-gnu"
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
@@ -127,6 +128,12 @@ def test_scalable_vectors_of_every_length(form: str, tmp_path: Path) -> None:
     lengths = (128, 256, 512, 2048) if form == "smmla_z" else (128, 256, 512)
     cpus = {bits // 8: f"max,sve-max-vq=16,sve-default-vector-length={bits // 8}" for bits in lengths}
     _check([BY_NAME[f"{form}{bits}"] for bits in lengths], tmp_path, cpus)
+
+
+@pytest.mark.parametrize("name", ["smmla", "fmla_f64", "smmla_z256", "bfdot_z2048"])
+def test_what_measures_peaks_compiles(name: str) -> None:
+    instruction = BY_NAME[name]
+    assert object_code(instruction_text(instruction), Target(TRIPLE, instruction.features))
 
 
 def _emulator_version() -> tuple[int, ...]:

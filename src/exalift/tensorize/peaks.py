@@ -39,12 +39,16 @@ class Peak:
 def measure_peaks(
     threads: int = 1, repeats: int = 7, instructions: Sequence[Instruction] = INSTRUCTIONS
 ) -> tuple[Peak, ...]:
-    """The peak of every instruction that this CPU has, and of reading memory; the best of some runs each."""
+    """The peak of every instruction that this CPU has, and of reading memory; the best of some runs each.
+
+    Not of those whose accumulators alone are numbered registers (SME).
+    """
     features = usable_features()
     found: list[Peak] = []
     for instruction in instructions:
-        if instruction.features <= features:
-            seconds = _run(_instruction_text(instruction), _BYTES, threads, repeats)
+        measurable = instruction.moves is None or instruction.loads_tiles
+        if measurable and instruction.requirements <= features:
+            seconds = _run(instruction_text(instruction), _BYTES, threads, repeats)
             count = _ROUNDS * _per_round(instruction) * threads
             found.append(Peak(instruction.name, threads, count * instruction.operations / seconds))
     for name, size in LEVELS:
@@ -76,10 +80,10 @@ def _run(text: str, size: int, threads: int, repeats: int) -> float:
     return best
 
 
-def _function(writer: Writer) -> str:
+def _function(writer: Writer, attributes: str = "") -> str:
     header = f'define void @"{_NAME}"(i64 %part, i64 %parts, ptr %arguments, ptr %barrier) #0'
-    attributes = 'attributes #0 = { nounwind "prefer-vector-width"="512" "min-legal-vector-width"="512" }'
-    return f"{writer.text(header)}\n{attributes}\n"
+    plain = 'nounwind "prefer-vector-width"="512" "min-legal-vector-width"="512"'
+    return f"{writer.text(header)}\nattributes #0 = {{ {plain} {attributes} }}\n"
 
 
 def _own_data(writer: Writer, size: int) -> str:
@@ -87,7 +91,7 @@ def _own_data(writer: Writer, size: int) -> str:
     return writer.address(data, writer.multiply("%part", size))
 
 
-def _instruction_text(instruction: Instruction) -> str:
+def instruction_text(instruction: Instruction) -> str:
     """A loop of independent instructions; numbered registers are loaded anew in every round."""
     writer = Writer()
     data = _own_data(writer, _BYTES)
@@ -117,7 +121,8 @@ def _instruction_text(instruction: Instruction) -> str:
                     emit_instruction(writer, instruction, acc, str(numbers.lhs), rhs_number)
         writer.line(moves.leave)
     writer.line("ret void")
-    return "\n".join([*instruction.declarations, _function(writer)])
+    declarations = dict.fromkeys(instruction.declarations)
+    return "\n".join([*declarations, _function(writer, instruction.attributes)])
 
 
 def _read_text(size: int, rounds: int) -> str:
