@@ -18,6 +18,7 @@ from .products import Products
 from .program import Assignment, Buffer, Item, Procedure, Sequential
 from .scattering import Scatterer
 from .terms import Pool
+from .unused import without_unused
 
 
 def build(
@@ -45,6 +46,7 @@ def build(
     body = _Builder(program, fuser, products).items(program.body, ())
     body = Scatterer(pool, buffers).items(body, ())
     body = Columnizer(pool).items(body, ())
+    body = without_unused(body, fuser.temporaries)
     procedure = Procedure(
         program.name,
         buffers,
@@ -85,6 +87,7 @@ class _Builder:
         if fuser.shape(update.value.type) != buffer.shape or update.value.type.dtype is not buffer.dtype:
             raise VerificationError(f"{update.array} is given a value of type {update.value.type}")
         items: list[Item] = []
+        self.products.begin()
         for assignment in fuser.assignments(update.array, update.value, context, update.lines):
             items += self._safe(assignment, context)
         return items

@@ -3,21 +3,27 @@
     C[i,j] = b * C[i,j] + a * sum k. A[i,k] * B[k,j]    =>    T = A @ B; C[i,j] = b * C[i,j] + a * T[i,j]
 
 A factor that is more than an element of an array (a mask, a difference) is put into an array first. Where
-only a triangle is wanted, rows are taken in strips, each as wide as it must be.
+only a triangle is wanted, rows are taken in strips, each as wide as it must be. Bytes and 16-bit floats stay
+narrow where an instruction takes them so; zero points are multiplied out:
+
+    sum k. (a[i,k] - s) * b[k,j]    =>    T[i,j] - s * B[j],    B[j] = sum k. b[k,j]
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import product as pairs
 from math import prod
 
 from exalift.affine import Affine, Apply, Axis, Constraint, Expression, Guard, Load, Reduce
 from exalift.base import DType, UsageError
-from exalift.tensorize import Access, Contraction, Dimension, Role, plan_for
+from exalift.tensorize import Access, Contraction, Dimension, Plan, Role, plan_for, planned_cycles
 
+from .factors import Factor, axes_of, count_of, factor_of, is_inside_where_guarded, without_shift
 from .inequalities import least
 from .program import Assignment, Block, Buffer, Item, Product, extent_of
+from .strips import strips_of
 from .terms import Pool, postorder
 
 _LEAST_WORK = 2_000_000
@@ -26,10 +32,33 @@ _LEAST_WORK = 2_000_000
 _LEAST_EXTENT = 8
 """Of rows, columns and terms of a product."""
 
-_STRIPS = 4
-"""Strips of rows that a triangle is made in."""
+_CONVERSION = 2.0
+"""Cycles of widening an element of an operand into an array of its own."""
 
-_FLOATS = frozenset({DType.F32, DType.F64})
+_SUMS = {DType.F32: DType.F32, DType.F64: DType.F64, DType.I32: DType.I32, DType.UI32: DType.I32}
+"""The types of sums that are taken out, and the accumulators for them. What wraps has no sign."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Sum:
+    """A sum of products of two factors over the points of an assignment: axes by role."""
+
+    dtype: DType
+    axes: tuple[Axis, ...]
+    kept: tuple[Axis, ...]
+    roles: Mapping[str, Role]
+    factors: tuple[Factor, Factor]
+    lines: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Way:
+    """A plan; `swapped` where its left operand is the second factor. `storages` are by factor."""
+
+    plan: Plan
+    storages: tuple[DType, DType]
+    swapped: bool
+    cycles: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +70,11 @@ class Products:
     temporaries: set[str]
     features: frozenset[str]
     threads: int
+    definitions: dict[str, Assignment] = field(default_factory=dict[str, Assignment])
+
+    def begin(self) -> None:
+        """What arrays held when earlier temporaries were computed is known no longer."""
+        self.definitions.clear()
 
     def taken_out(self, pieces: Sequence[Assignment]) -> tuple[tuple[Item, ...], tuple[Assignment, ...]]:
         """What is to run before the pieces of one update, all of which read what was there before, and the
@@ -51,6 +85,8 @@ class Products:
             made, left = self._assignment(piece)
             before += made
             rest.append(left)
+        if len(pieces) == 1 and pieces[0].array in self.temporaries and not pieces[0].domain:
+            self.definitions[pieces[0].array] = pieces[0]
         return tuple(before), tuple(rest)
 
     def _assignment(self, assignment: Assignment) -> tuple[list[Item], Assignment]:
@@ -60,46 +96,188 @@ class Products:
             if isinstance(term, Reduce) and not any(isinstance(t, Reduce) for t in postorder(term.body)):
                 found = self._product(assignment, term)
                 if found is not None:
-                    items, load = found
+                    items, value = found
                     made += items
-                    replaced[id(term)] = load
+                    replaced[id(term)] = value
         if not replaced:
             return [], assignment
         return made, replace(assignment, body=self.pool.rewrite(assignment.body, replaced))
 
     def _product(self, assignment: Assignment, total: Reduce) -> tuple[list[Item], Expression] | None:
-        """What computes a sum of products for all points of the assignment, and where it is found."""
+        """What computes a sum of products for all points of the assignment, and its value at a point."""
+        pool = self.pool
         if total.function != "add" or not isinstance(total.body, Apply) or total.body.function != "multiply":
             return None
         own = {axis.name for axis in assignment.axes}
-        if total.dtype not in _FLOATS or self.pool.names(total) - own:
+        if total.dtype not in _SUMS or pool.names(total) - own:
             return None
-        roles = _roles(assignment.axes, total, self.pool)
-        if roles is None or not _is_large(assignment.axes, total, roles):
+        terms = tuple(self._computed(term) for term in total.body.operands)
+        summed = frozenset(axis.name for axis in total.axes)
+        shifts: tuple[Expression | None, ...] = (None, None)
+        if total.guard.is_always:
+            parted = [without_shift(term, summed, pool) for term in terms]
+            terms, shifts = tuple(term for term, _ in parted), tuple(shift for _, shift in parted)
+        first, second = terms
+        found = self._sum(assignment, total, first, second)
+        ways = self._ways(assignment, found) if found is not None else []
+        if found is None or not ways:
             return None
-        first, second = total.body.operands
-        guards = _guards_by_factor(total, self.pool)
-        if guards is None:
+        made, value = self._made(found, ways)
+        for shift, other in ((shifts[0], second), (shifts[1], first)):
+            if shift is not None:
+                items, along = self._plain_sum(found, total, other)
+                made += items
+                value = self._plus(value, pool.apply("multiply", (shift, along), total.dtype))
+        if shifts[0] is not None and shifts[1] is not None:
+            count = pool.constant(count_of(total), total.dtype)
+            both = pool.apply("multiply", (shifts[0], shifts[1]), total.dtype)
+            value = self._plus(value, pool.apply("multiply", (both, count), total.dtype))
+        return made, value
+
+    def _computed(self, term: Expression) -> Expression:
+        """What an integer temporary of the same update holds, where it was computed from one element: the
+        factor before it was widened and moved to its zero point."""
+        if not isinstance(term, Load) or not term.dtype.is_integer or term.array not in self.definitions:
+            return term
+        made = self.definitions[term.array]
+        if any(isinstance(below, Reduce) for below in postorder(made.body)):
+            return term
+        found = self._at(made, term.indices)
+        return term if found is None else found
+
+    def _at(self, made: Assignment, indices: tuple[Affine, ...]) -> Expression | None:
+        """The body of an assignment at the point that writes an element; None where that is not plain."""
+        mapping: dict[str, Affine] = {}
+        for place, index in zip(made.indices, indices, strict=True):
+            name = next((axis.name for axis in made.axes if place == Affine.symbol(axis.name)), None)
+            if name is None and place != index:
+                return None
+            if name is not None:
+                mapping[name] = index
+        complete = len(mapping) == len(made.axes)
+        return self.pool.substitute(made.body, mapping) if complete else None
+
+    def _plus(self, left: Expression, right: Expression) -> Expression:
+        return self.pool.apply("add", (left, right), left.dtype)
+
+    def _sum(
+        self, assignment: Assignment, total: Reduce, first: Expression, second: Expression
+    ) -> _Sum | None:
+        names = self.pool.names(first), self.pool.names(second)
+        guards = _guards_by_factor(total.guard, names)
+        roles = _roles(assignment.axes, total, names)
+        if guards is None or roles is None or not _is_large(assignment.axes, total, roles):
             return None
         axes = tuple(axis for axis in (*assignment.axes, *total.axes) if axis.name in roles)
-        made: list[Item] = []
-        accesses: list[Access] = []
-        names: list[str] = []
-        for factor, guard in zip((first, second), guards, strict=True):
-            name, access, items = self._operand(factor, guard, axes)
-            made += items
-            names.append(name)
-            accesses.append(access)
         kept = tuple(axis for axis in assignment.axes if axis.name in roles)
-        target = self._temporary(tuple(extent_of(axis) for axis in kept), total.dtype)
-        strips = _strips(assignment, kept, roles)
-        for rows in strips:
-            product = self._planned(axes, roles, names, accesses, target, kept, rows)
-            if product is None:
+        factors = factor_of(first, guards[0]), factor_of(second, guards[1])
+        return _Sum(total.dtype, axes, kept, roles, factors, assignment.lines)
+
+    # Ways to compute a sum: in what types, and which factor is the left operand.
+
+    def _ways(self, assignment: Assignment, total: _Sum) -> list[_Way]:
+        """The best way for each strip of the result; none where no instruction fits."""
+        best: list[_Way] = []
+        for strip in strips_of(assignment, total.kept, total.roles):
+            ways = [
+                way
+                for storages in pairs(total.factors[0].storages, total.factors[1].storages)
+                for swapped in (False, True)
+                for way in self._way(total, storages, swapped, strip)
+                # All strips read the same arrays.
+                if not best or (way.storages, way.swapped) == (best[0].storages, best[0].swapped)
+            ]
+            if not ways:
+                return []
+            best.append(min(ways, key=lambda way: way.cycles))
+        return best
+
+    def _way(
+        self,
+        total: _Sum,
+        storages: tuple[DType, DType],
+        swapped: bool,
+        strip: Mapping[str, tuple[int, int]],
+    ) -> list[_Way]:
+        shift = {name: Affine.symbol(name) + start for name, (start, _) in strip.items() if start}
+        extents = {axis.name: extent_of(axis) for axis in total.axes}
+        extents |= {name: count for name, (_, count) in strip.items()}
+        turned = {Role.M: Role.N, Role.N: Role.M} if swapped else {}
+        roles = {name: turned.get(role, role) for name, role in total.roles.items()}
+        dimensions = tuple(Dimension(axis.name, extents[axis.name], roles[axis.name]) for axis in total.axes)
+        accesses = [self._access(f, d, total.axes) for f, d in zip(total.factors, storages, strict=True)]
+        moved = [replace(a, indices=tuple(i.substitute(shift) for i in a.indices)) for a in accesses]
+        left, right = reversed(moved) if swapped else moved
+        symbols = tuple(Affine.symbol(axis.name).substitute(shift) for axis in total.kept)
+        accumulator = _SUMS[total.dtype]
+        result = Access(accumulator, tuple(extent_of(axis) for axis in total.kept), symbols)
+        try:
+            plan = plan_for(
+                Contraction(dimensions, left, right, result, accumulator), self.features, self.threads
+            )
+        except UsageError:
+            return []
+        cycles = planned_cycles(plan, self.threads)
+        for factor, storage in zip(total.factors, storages, strict=True):
+            if storage is not factor.value.dtype:
+                cycles += _CONVERSION * prod(self._shape(factor, total.axes)) / self.threads
+        return [_Way(plan, storages, swapped, cycles)]
+
+    # Operands.
+
+    def _loaded(self, factor: Factor, axes: tuple[Axis, ...]) -> Load | None:
+        """The load that a factor is, where a kernel can read it: in bounds, or zero wherever it is not."""
+        load = factor.value
+        if not isinstance(load, Load) or not all(index.is_linear for index in load.indices):
+            return None
+        shape = self.buffers[load.array].shape
+        if factor.guard:
+            return load if is_inside_where_guarded(load, factor.guard, shape) else None
+        ranges = {axis.name: (0, extent_of(axis) - 1) for axis in axes}
+        for index, extent in zip(load.indices, shape, strict=True):
+            low, high = least(index, ranges), least(-index, ranges)
+            if low is None or high is None or low < 0 or -high >= extent:
                 return None
-            made.append(product)
-        symbols = tuple(Affine.symbol(axis.name) for axis in kept)
-        return made, self.pool.load(target, symbols, total.dtype)
+        return load
+
+    def _own_axes(self, factor: Factor, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        return axes_of(self.pool.names(factor.value) | _names(factor.guard), axes)
+
+    def _shape(self, factor: Factor, axes: tuple[Axis, ...]) -> tuple[int, ...]:
+        """Of the array that holds a factor."""
+        load = self._loaded(factor, axes)
+        if load is not None:
+            return self.buffers[load.array].shape
+        return tuple(extent_of(axis) for axis in self._own_axes(factor, axes))
+
+    def _access(self, factor: Factor, storage: DType, axes: tuple[Axis, ...]) -> Access:
+        """How a kernel reads a factor from the array that holds it."""
+        load = self._loaded(factor, axes)
+        symbols = tuple(Affine.symbol(axis.name) for axis in self._own_axes(factor, axes))
+        return Access(storage, self._shape(factor, axes), load.indices if load else symbols)
+
+    def _operand(self, factor: Factor, storage: DType, total: _Sum) -> tuple[str, list[Item]]:
+        """The array that holds a factor, and what makes it."""
+        axes, pool, load = total.axes, self.pool, self._loaded(factor, total.axes)
+        if load is not None and load.dtype is storage:
+            return load.array, []
+        if load is not None:
+            fresh = tuple(pool.fresh_axis(extent, "i") for extent in self._shape(factor, axes))
+            indices = tuple(Affine.symbol(axis.name) for axis in fresh)
+            body = pool.load(load.array, indices, load.dtype)
+        else:
+            used = self._own_axes(factor, axes)
+            fresh = tuple(pool.fresh_axis(extent_of(axis), "i") for axis in used)
+            indices = tuple(Affine.symbol(axis.name) for axis in fresh)
+            mapping = dict(zip((axis.name for axis in used), indices, strict=True))
+            body = factor.value
+            if factor.guard:
+                test, zero = pool.test(Guard.of(*factor.guard)), pool.constant(0, body.dtype)
+                body = pool.apply("select", (test, body, zero), body.dtype)
+            body = pool.substitute(body, mapping)
+        name = self._temporary(tuple(extent_of(axis) for axis in fresh), storage)
+        assignment = Assignment(name, fresh, indices, pool.cast(body, storage), (), total.lines)
+        return name, [Block((assignment,), True)]
 
     def _temporary(self, shape: tuple[int, ...], dtype: DType) -> str:
         name = f"%{len(self.temporaries)}"
@@ -107,76 +285,47 @@ class Products:
         self.buffers[name] = Buffer(name, shape, dtype)
         return name
 
-    def _operand(
-        self,
-        factor: Expression,
-        guard: tuple[Constraint, ...],
-        axes: tuple[Axis, ...],
-    ) -> tuple[str, Access, list[Item]]:
-        """An array whose elements the factor is, and what makes it."""
-        if not guard and isinstance(factor, Load) and self._is_plain(factor, axes):
-            shape = self.buffers[factor.array].shape
-            return factor.array, Access(factor.dtype, shape, factor.indices), []
-        used = tuple(axis for axis in axes if axis.name in self.pool.names(factor) | _names(guard))
-        fresh = {axis.name: self.pool.fresh_axis(extent_of(axis), "i") for axis in used}
-        mapping = {name: Affine.symbol(axis.name) for name, axis in fresh.items()}
-        name = self._temporary(tuple(extent_of(axis) for axis in used), factor.dtype)
-        value = factor
-        if guard:
-            test = self.pool.test(Guard.of(*guard))
-            zero = self.pool.constant(0, factor.dtype)
-            value = self.pool.apply("select", (test, factor, zero), factor.dtype)
-        body = self.pool.substitute(value, mapping)
+    # What is written.
+
+    def _made(self, total: _Sum, ways: Sequence[_Way]) -> tuple[list[Item], Expression]:
+        """The items that compute a sum, and its value at a point of the assignment."""
+        made: list[Item] = []
+        names: list[str] = []
+        for factor, storage in zip(total.factors, ways[0].storages, strict=True):
+            name, items = self._operand(factor, storage, total)
+            names.append(name)
+            made += items
+        left, right = reversed(names) if ways[0].swapped else names
+        accumulator = _SUMS[total.dtype]
+        target = self._temporary(tuple(extent_of(axis) for axis in total.kept), accumulator)
+        for way in ways:
+            packed = self._temporary((max(64, way.plan.packed_bytes),), DType.UI8)
+            workspace = self._temporary((max(64, way.plan.workspace_bytes(self.threads)),), DType.UI8)
+            made.append(Product(way.plan, left, right, target, packed, workspace))
+        symbols = tuple(Affine.symbol(axis.name) for axis in total.kept)
+        return made, self.pool.cast(self.pool.load(target, symbols, accumulator), total.dtype)
+
+    def _plain_sum(self, total: _Sum, reduction: Reduce, factor: Expression) -> tuple[list[Item], Expression]:
+        """The sum of one factor alone, in an array, and its value at a point of the assignment."""
+        pool = self.pool
+        used = axes_of(pool.names(factor), total.kept)
+        fresh = {axis.name: pool.fresh_axis(extent_of(axis), "i") for axis in used}
+        inner = {axis.name: pool.fresh_axis(extent_of(axis)) for axis in reduction.axes}
+        mapping = {name: Affine.symbol(axis.name) for name, axis in (fresh | inner).items()}
+        body = pool.substitute(factor, mapping)
+        value = pool.reduce("add", tuple(inner.values()), body, reduction.dtype)
+        name = self._temporary(tuple(extent_of(axis) for axis in used), reduction.dtype)
         indices = tuple(mapping[axis.name] for axis in used)
-        assignment = Assignment(name, tuple(fresh.values()), indices, body)
+        block = Block((Assignment(name, tuple(fresh.values()), indices, value, (), total.lines),), True)
         symbols = tuple(Affine.symbol(axis.name) for axis in used)
-        access = Access(factor.dtype, self.buffers[name].shape, symbols)
-        return name, access, [Block((assignment,), True)]
-
-    def _is_plain(self, load: Load, axes: tuple[Axis, ...]) -> bool:
-        ranges = {axis.name: (0, extent_of(axis) - 1) for axis in axes}
-        for index, extent in zip(load.indices, self.buffers[load.array].shape, strict=True):
-            low, high = least(index, ranges), least(-index, ranges)
-            if not index.is_linear or low is None or high is None or low < 0 or -high >= extent:
-                return False
-        return True
-
-    def _planned(
-        self,
-        axes: tuple[Axis, ...],
-        roles: Mapping[str, Role],
-        names: Sequence[str],
-        accesses: Sequence[Access],
-        target: str,
-        kept: tuple[Axis, ...],
-        strip: Mapping[str, tuple[int, int]],
-    ) -> Product | None:
-        """The product over a strip: the ranges of some axes, by name."""
-        shift = {name: Affine.symbol(name) + start for name, (start, _) in strip.items() if start}
-        extents = {axis.name: extent_of(axis) for axis in axes}
-        extents |= {name: count for name, (_, count) in strip.items()}
-        dimensions = tuple(Dimension(axis.name, extents[axis.name], roles[axis.name]) for axis in axes)
-
-        def moved(access: Access) -> Access:
-            return replace(access, indices=tuple(index.substitute(shift) for index in access.indices))
-
-        out = self.buffers[target]
-        symbols = tuple(Affine.symbol(axis.name).substitute(shift) for axis in kept)
-        result = Access(out.dtype, out.shape, symbols)
-        contraction = Contraction(dimensions, moved(accesses[0]), moved(accesses[1]), result, out.dtype)
-        try:
-            plan = plan_for(contraction, self.features, self.threads)
-        except UsageError:
-            return None
-        packed = self._temporary((max(64, plan.packed_bytes),), DType.UI8)
-        workspace = self._temporary((max(64, plan.workspace_bytes(self.threads)),), DType.UI8)
-        return Product(plan, names[0], names[1], target, packed, workspace)
+        return [block], pool.load(name, symbols, reduction.dtype)
 
 
-def _roles(axes: Sequence[Axis], total: Reduce, pool: Pool) -> dict[str, Role] | None:
+def _roles(
+    axes: Sequence[Axis], total: Reduce, names: tuple[frozenset[str], frozenset[str]]
+) -> dict[str, Role] | None:
     """The role of every axis that moves a factor; None where some sum axis moves one factor only."""
-    assert isinstance(total.body, Apply), "checked before"
-    first, second = (pool.names(factor) for factor in total.body.operands)
+    first, second = names
     guarded = _names(total.guard.disjuncts[0] if total.guard.disjuncts else ())
     roles: dict[str, Role] = {}
     for axis in axes:
@@ -206,70 +355,18 @@ def _names(constraints: Sequence[Constraint]) -> frozenset[str]:
 
 
 def _guards_by_factor(
-    total: Reduce, pool: Pool
+    guard: Guard, names: tuple[frozenset[str], frozenset[str]]
 ) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]] | None:
     """The guard's constraints, each with a factor that all of its axes move."""
-    if len(total.guard.disjuncts) != 1:
+    if len(guard.disjuncts) != 1:
         return None
-    assert isinstance(total.body, Apply), "checked before"
-    first, second = (pool.names(factor) for factor in total.body.operands)
     left: list[Constraint] = []
     right: list[Constraint] = []
-    for constraint in total.guard.disjuncts[0]:
-        if constraint.expression.names <= first:
+    for constraint in guard.disjuncts[0]:
+        if constraint.expression.names <= names[0]:
             left.append(constraint)
-        elif constraint.expression.names <= second:
+        elif constraint.expression.names <= names[1]:
             right.append(constraint)
         else:
             return None
     return tuple(left), tuple(right)
-
-
-def _strips(
-    assignment: Assignment,
-    kept: tuple[Axis, ...],
-    roles: Mapping[str, Role],
-) -> tuple[dict[str, tuple[int, int]], ...]:
-    """Ranges (first, number) of a row and a column axis that cover the domain; one of all where it has no
-    slanted side."""
-    rows = [axis for axis in kept if roles[axis.name] is Role.M]
-    columns = [axis for axis in kept if roles[axis.name] is Role.N]
-    if len(rows) != 1 or len(columns) != 1:
-        return ({},)
-    row, column = rows[0], columns[0]
-    pair = frozenset({row.name, column.name})
-    slanted = [c for c in assignment.domain if c.expression.names == pair]
-    if not slanted or extent_of(row) < 64 * _STRIPS:
-        return ({},)
-    height = -(-extent_of(row) // _STRIPS)
-    strips: list[dict[str, tuple[int, int]]] = []
-    for start in range(0, extent_of(row), height):
-        count = min(height, extent_of(row) - start)
-        low, high = _reach(slanted, row.name, (start, start + count - 1), column)
-        if low <= high:
-            strips.append({row.name: (start, count), column.name: (low, high - low + 1)})
-    return tuple(strips)
-
-
-def _reach(
-    constraints: Sequence[Constraint], row: str, rows: tuple[int, int], column: Axis
-) -> tuple[int, int]:
-    """The least and the largest column that some row of a range may want."""
-    low, high = 0, extent_of(column) - 1
-    for constraint in constraints:
-        for expression in (
-            (constraint.expression, -constraint.expression)
-            if constraint.equality
-            else (constraint.expression,)
-        ):
-            factor = expression.coefficient(column.name)
-            rest = expression - Affine.symbol(column.name) * factor
-            most = least(-rest, {row: rows})
-            if not expression.is_linear or most is None:
-                continue
-            # factor * column >= -most_of_rest, where `-most` is the largest that the rest becomes.
-            if factor > 0:
-                low = max(low, -(-most // factor))
-            else:
-                high = min(high, -most // -factor)
-    return low, high

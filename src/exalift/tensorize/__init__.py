@@ -16,7 +16,7 @@ from .inspector import (
 )
 from .instructions import INSTRUCTIONS, Instruction
 from .rewriter import GridPlan, GridSchedule, Loops, Plan, Schedule
-from .tuner import Choice, choices, grid_cycles, grid_plan_for, grid_plans, plan_for
+from .tuner import Choice, choices, grid_cycles, grid_plan_for, grid_plans, plan_for, planned_cycles
 
 __all__ = [
     "INSTRUCTIONS",
@@ -54,6 +54,7 @@ __all__ = [
     "inspect_region",
     "matrix_product",
     "plan_for",
+    "planned_cycles",
     "read_contraction",
     "usable_features",
 ]

@@ -20,7 +20,8 @@ from ..rewriter.loops import Padded
 from ..rewriter.plan import Plan
 from .ir_writer import Index, Writer
 from .microkernel import TileShape, emit_tile
-from .packing import Values, emit_pack_lhs, emit_pack_rhs, emit_pad, partial_offset, spread
+from .packing import Values, emit_pack_lhs, emit_pad, partial_offset, spread
+from .packing_right import emit_pack_rhs
 
 PARAMETERS = (
     "ptr noalias %lhs, ptr noalias %rhs, ptr noalias %out, ptr noalias %packed, ptr noalias %workspace, "

@@ -1,4 +1,4 @@
-"""Packing operands into the order in which a register tile reads them, and copies with margins."""
+"""Packing the left operand into the order in which a register tile reads it, and copies with margins."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from exalift.affine import Affine
 from exalift.base import DType
 
 from ..contraction import ROWS, Access, Dimension, Role
-from ..instructions import LANE, llvm_type
+from ..instructions import llvm_type
 from ..rewriter.loops import Nest, Padded
 from ..rewriter.plan import LINE, Plan
-from .expressions import constant_text, emit_cast, vector_type
+from .expressions import constant_text, vector_type
 from .finish import load_strided, store_strided
 from .ir_writer import Index, Writer
 
@@ -76,14 +76,14 @@ def _fill_row(writer: Writer, access: Access, to: str, width: int) -> None:
         writer.line(f"store {element} {text}, ptr {address}, align {access.dtype.bytes}")
 
 
-def _bits(dtype: DType) -> DType:
+def bits_of(dtype: DType) -> DType:
     """The integer type of the same width: moving bits asks nothing of their meaning."""
     return {8: DType.I8, 16: DType.I16, 32: DType.I32, 64: DType.I64}[dtype.bits]
 
 
 def _copy(writer: Writer, dtype: DType, source: str, stride: int, target: str, count: int) -> None:
     """Copy `count` elements to consecutive places, exactly."""
-    bits, size = _bits(dtype), dtype.bytes
+    bits, size = bits_of(dtype), dtype.bytes
     lanes = LINE // size
     if stride != 1:
         kind = vector_type(bits, 0)
@@ -204,7 +204,7 @@ def _outer(nest: Nest, run: int) -> Nest:
 
 def _pack_element(writer: Writer, plan: Plan, source: str, target: str) -> None:
     access = plan.contraction.lhs
-    kind, size = vector_type(_bits(access.dtype), 0), access.dtype.bytes
+    kind, size = vector_type(bits_of(access.dtype), 0), access.dtype.bytes
     value = writer.value(f"load {kind}, ptr {source}, align {size}")
     value = _recoded(writer, plan, value, 0)
     writer.line(f"store {kind} {value}, ptr {target}, align {size}")
@@ -213,7 +213,7 @@ def _pack_element(writer: Writer, plan: Plan, source: str, target: str) -> None:
 def _recoded(writer: Writer, plan: Plan, value: str, lanes: int) -> str:
     if not plan.encoding:
         return value
-    bits = _bits(plan.contraction.lhs.dtype)
+    bits = bits_of(plan.contraction.lhs.dtype)
     # Adding half of the range, in either direction, flips the sign bit.
     flip = constant_text(-(1 << bits.bits - 1), bits, lanes)
     return writer.value(f"xor {vector_type(bits, lanes)} {value}, {flip}")
@@ -222,7 +222,7 @@ def _recoded(writer: Writer, plan: Plan, value: str, lanes: int) -> str:
 def _pack_run(writer: Writer, plan: Plan, source: str, target: str, count: Index) -> None:
     """A run of consecutive elements; writes whole lines, zeros after the last element of the last one."""
     access = plan.contraction.lhs
-    bits, size = _bits(access.dtype), access.dtype.bytes
+    bits, size = bits_of(access.dtype), access.dtype.bytes
     lanes = LINE // size
     kind = vector_type(bits, lanes)
     whole = writer.multiply(writer.divide(count, lanes), lanes)
@@ -247,96 +247,8 @@ def _pack_run(writer: Writer, plan: Plan, source: str, target: str, count: Index
 
 
 def _pack_tail(writer: Writer, plan: Plan, source: str, target: str, left: int) -> None:
-    bits = _bits(plan.contraction.lhs.dtype)
+    bits = bits_of(plan.contraction.lhs.dtype)
     lanes = LINE // bits.bytes
     value = load_strided(writer, source, bits, 1, lanes, left)
     value = _recoded(writer, plan, value, lanes)
     writer.line(f"store {vector_type(bits, lanes)} {value}, ptr {target}, align {bits.bytes}")
-
-
-def emit_pack_rhs(writer: Writer, plan: Plan, source: str, target: str, part: Index, parts: Index) -> None:
-    """Pack the right operand: for each batch and panel a header, then tile after tile of the instruction,
-    each in the order of its register's lanes; zeros outside. Parts share the panels."""
-    loops, access = plan.loops, plan.contraction.rhs
-    size = access.dtype.bytes
-    total = loops.rhs_batch.extent * plan.panels
-    first = writer.value(f"mul i64 {part}, {total}")
-    start = writer.value(f"sdiv i64 {first}, {parts}")
-    stop = writer.value(f"sdiv i64 {writer.value(f'add i64 {first}, {total}')}, {parts}")
-    with writer.loop(start, stop) as loop:
-        batch = spread(writer, loops.rhs_batch, writer.divide(loop.index, plan.panels))
-        at = writer.multiply(partial_offset(writer, loops.rhs, batch), size)
-        base = writer.address(source, writer.add(at, loops.rhs.constant * size))
-        to = writer.address(target, writer.multiply(loop.index, plan.panel_bytes))
-        panel = writer.remainder(loop.index, plan.panels)
-        column = writer.multiply(panel, plan.tile[1])
-        _pack_panel(writer, plan, base, writer.address(to, plan.header_bytes), column)
-        if plan.needs_column_sums:
-            _sum_columns(writer, plan, base, to, column)
-
-
-def _pack_panel(writer: Writer, plan: Plan, base: str, to: str, column: Index) -> None:
-    """One panel, tile by tile, lane by lane."""
-    loops, access, register = plan.loops, plan.contraction.rhs, plan.instruction.rhs
-    _, n, k = plan.instruction.extents
-    size, kind = access.dtype.bytes, vector_type(_bits(access.dtype), 0)
-    tile_bytes = register.lanes * size
-    columns = plan.schedule.columns
-    with writer.loop(0, plan.padded_k // k) as step, writer.loop(0, columns) as tile:
-        number = writer.add(writer.multiply(step.index, columns), tile.index)
-        place = writer.address(to, writer.multiply(number, tile_bytes))
-        across = writer.add(column, writer.multiply(tile.index, n))
-        with writer.loop(0, register.lanes) as lane:
-            row, col = (lane_index(writer, index, lane.index) for index in register.layout)
-            at_k = writer.add(writer.multiply(step.index, k), row)
-            at_n = writer.add(across, col)
-            good = writer.value(f"icmp slt i64 {at_k}, {loops.k.extent}")
-            good = writer.value(f"and i1 {good}, {writer.value(f'icmp slt i64 {at_n}, {loops.n.extent}')}")
-            safe_k = writer.value(f"select i1 {good}, i64 {at_k}, i64 0")
-            safe_n = writer.value(f"select i1 {good}, i64 {at_n}, i64 0")
-            offset = writer.add(
-                partial_offset(writer, loops.rhs, spread(writer, loops.k, safe_k)),
-                partial_offset(writer, loops.rhs, spread(writer, loops.n, safe_n)),
-            )
-            address = writer.address(base, writer.multiply(offset, size))
-            value = writer.value(f"load {kind}, ptr {address}, align {size}")
-            value = writer.value(f"select i1 {good}, {kind} {value}, {kind} 0")
-            target = writer.address(place, writer.multiply(lane.index, size))
-            writer.line(f"store {kind} {value}, ptr {target}, align {size}")
-
-
-def lane_index(writer: Writer, index: Affine, lane: Index) -> Index:
-    """A register layout's subscript at a lane."""
-    total: Index = index.constant
-    for atom, coefficient in index.terms:
-        if isinstance(atom, str):
-            assert atom == LANE
-            value = lane
-        else:
-            value = writer.divide(lane_index(writer, atom.numerator, lane), atom.denominator)
-        total = writer.add(total, writer.multiply(value, coefficient))
-    return total
-
-
-def _sum_columns(writer: Writer, plan: Plan, base: str, to: str, column: Index) -> None:
-    """The header: `header_factor * sum k. rhs[k,n]`."""
-    loops, contraction = plan.loops, plan.contraction
-    access, acc = contraction.rhs, contraction.accumulator
-    element = vector_type(acc, 0)
-    with writer.loop(0, plan.tile[1]) as col:
-        at_n = writer.add(column, col.index)
-        good = writer.value(f"icmp slt i64 {at_n}, {loops.n.extent}")
-        safe = writer.value(f"select i1 {good}, i64 {at_n}, i64 0")
-        offset = partial_offset(writer, loops.rhs, spread(writer, loops.n, safe))
-        here = writer.address(base, writer.multiply(offset, access.dtype.bytes))
-        with writer.loop(0, loops.k.extent, 1, [(element, "0")]) as k:
-            on = partial_offset(writer, loops.rhs, spread(writer, loops.k, k.index))
-            address = writer.address(here, writer.multiply(on, access.dtype.bytes))
-            value = writer.value(
-                f"load {vector_type(access.dtype, 0)}, ptr {address}, align {access.dtype.bytes}"
-            )
-            value = emit_cast(writer, value, access.dtype, acc, 0)
-            k.following = [writer.value(f"add {element} {k.carried[0]}, {value}")]
-        total = writer.value(f"mul {element} {k.results[0]}, {plan.header_factor}")
-        target = writer.address(to, writer.multiply(col.index, acc.bytes))
-        writer.line(f"store {element} {total}, ptr {target}, align {acc.bytes}")

@@ -1,8 +1,8 @@
-"""x86: dot products within 32 bits, one factor broadcast. AVX512-VNNI and AVX512-BF16.
+"""x86: dot products within 32 bits, one factor broadcast. AVX512-VNNI, AVX512-BF16; and SSE2's PMADDWD.
 
 Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, VPDPBUSD, VPDPWSSD,
-VDPBF16PS. The integer forms without a final S wrap; they never saturate. VDPBF16PS rounds its products
-and sums to nearest even, flushes denormals to zero, and sums pairs in an order of its own.
+VDPBF16PS, PMADDWD. The integer forms without a final S wrap; they never saturate. VDPBF16PS rounds its
+products and sums to nearest even, flushes denormals to zero, and sums pairs in an order of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,25 @@ from __future__ import annotations
 from exalift.base import DType
 
 from .description import LANES, ZERO, Instruction, Rate, Register, llvm_type, sum_of_products
+
+
+def _madd(name: str, lanes: int, intrinsic: str, features: str, registers: int) -> Instruction:
+    """Pairs of 16-bit products, which are then added: what processors without VNNI have."""
+    pairs, total = f"<{2 * lanes} x i16>", f"<{lanes} x i32>"
+    return Instruction(
+        name=name,
+        family="dot",
+        formula=sum_of_products(1, lanes, 2, DType.I16, DType.I16, DType.I32),
+        acc=Register(DType.I32, lanes, (ZERO, LANES)),
+        lhs=Register(DType.I16, 2 * lanes, (ZERO, LANES % 2)),
+        rhs=Register(DType.I16, 2 * lanes, (LANES % 2, LANES // 2)),
+        emission=f"{{fresh}}p = call {total} @{intrinsic}({pairs} {{lhs}}, {pairs} {{rhs}})\n"
+        f"{{result}} = add {total} {{acc}}, {{fresh}}p",
+        declarations=(f"declare {total} @{intrinsic}({pairs}, {pairs})",),
+        features=frozenset(features.split()),
+        rate=Rate(1, 6),
+        registers=registers,
+    )
 
 
 def _dot(
@@ -63,4 +82,7 @@ INSTRUCTIONS = (
         "lhs, rhs",
         "avx512f avx512bw avx512bf16",
     ),
+    _madd("pmaddwd_zmm", 16, "llvm.x86.avx512.pmaddw.d.512", "avx512f avx512bw", 32),
+    _madd("pmaddwd_ymm", 8, "llvm.x86.avx2.pmadd.wd", "avx2", 16),
+    _madd("pmaddwd_xmm", 4, "llvm.x86.sse2.pmadd.wd", "sse2", 16),
 )

@@ -77,6 +77,11 @@ class Loops:
         return _run(self.k.loops, self.lhs)
 
     @property
+    def rhs_run(self) -> int:
+        """How many consecutive k read consecutive elements of the right operand."""
+        return _run(self.k.loops, self.rhs)
+
+    @property
     def rhs_batch(self) -> Nest:
         """The batch loops that move the right operand."""
         return Nest(tuple(loop for loop in self.batch.loops if self.rhs.coefficient(loop.name)))

@@ -178,6 +178,20 @@ class Plan:
         """The packed right operand, all panels of all its batches."""
         return round_up(self.loops.rhs_batch.extent * self.panels * self.panel_bytes, LINE) + LINE
 
+    @cached_property
+    def rhs_column_stride(self) -> int | None:
+        """How far apart neighbouring columns of the right operand are, in elements; None: it differs."""
+        try:
+            return self.loops.n.stride(self.loops.rhs)
+        except ValueError:
+            return None
+
+    @cached_property
+    def rhs_has_words(self) -> bool:
+        """Whether what an instruction sums of one column lies side by side, so that it moves as one word."""
+        run, k = self.loops.rhs_run, self.instruction.extents[2]
+        return run % k == 0 or run == self.loops.k.extent
+
     @property
     def blocks_m(self) -> int:
         return -(-self.loops.m.extent // self.schedule.block_m)

@@ -1,6 +1,6 @@
 """Choosing a plan: an analytic model first, measurements second."""
 
-from .choose import MACHINE, Choice, choices, plan_for
+from .choose import MACHINE, Choice, choices, plan_for, planned_cycles
 from .grid import Multiprocessor, grid_cycles, grid_plan_for, grid_plans
 from .measure import Tuned, cache_key, cache_path, tune
 from .model import Estimate, Machine, candidates, estimate
@@ -21,5 +21,6 @@ __all__ = [
     "grid_plan_for",
     "grid_plans",
     "plan_for",
+    "planned_cycles",
     "tune",
 ]

@@ -61,3 +61,8 @@ def plan_for(
         reasons = "".join(f"\n  {refusal.instruction.name}: {refusal.reason}" for refusal in refusals)
         raise UsageError(f"no instruction computes this contraction{reasons}")
     return min(plans, key=lambda plan: estimate(plan, threads, MACHINE).cycles)
+
+
+def planned_cycles(plan: Plan, threads: int = 1) -> float:
+    """What the model says that a plan takes, in cycles of one core; both operands are packed every time."""
+    return estimate(plan, threads, MACHINE).cycles

@@ -146,10 +146,12 @@ def estimate(plan: Plan, threads: int, machine: Machine) -> Estimate:
     batch = loops.batch.extent
     share = max(1, -(-plan.units // threads)) / plan.units
     packed = loops.m.extent * plan.padded_k * contraction.lhs.dtype.bytes * schedule.splits
-    if loops.lhs_run == 1:
-        packed *= machine.gather
+    packed *= 1 + (machine.gather - 1) / loops.lhs_run
     # The right operand counts as one that changes; where it is constant all plans are better by as much.
-    right = loops.rhs_batch.extent * plan.panels * plan.panel_bytes * machine.gather / batch
+    right = loops.rhs_batch.extent * plan.panels * plan.panel_bytes / batch
+    if plan.rhs_column_stride != 1:
+        words = plan.rhs_column_stride is not None and plan.rhs_has_words
+        right *= machine.gather / (instruction.extents[2] if words else 1)
     stored = loops.m.extent * loops.n.extent * contraction.out.dtype.bytes * plan.blocks_k
     if loops.n.stride(loops.out) != 1:
         stored *= machine.gather
