@@ -10,7 +10,8 @@ from exalift.base import DType
 
 from .arithmetic import scalar_type, vector_of
 from .columns import Carried, carried
-from .nests import NestWriter, Part, Split, counted, spread, whole_limit
+from .counting import counted, extreme, lanes_before, spread, whole_limit
+from .nests import NestWriter, Part, Split
 from .program import Assignment, Columns, extent_of
 from .scheduling import Nest, lane_bits
 from .terms import postorder
@@ -63,7 +64,7 @@ class ColumnWriter:
             self._block(spread(points, name, copies, self.width))
         if self.writer.masked:
             with values.scope(), counted(values, name, whole, part.limit, self.width) as counter:
-                mask = self.writer.mask(counter, part.limit, self.width)
+                mask = lanes_before(values, counter, part.limit, self.width)
                 with values.along(Lanes(name, self.width, mask)):
                     self._block(points)
         else:
@@ -74,7 +75,7 @@ class ColumnWriter:
     def _block(self, points: Sequence[Point]) -> None:
         """All iterations of the loop, for some values of the axis at once."""
         values, code, loop = self.values, self.values.code, self.columns.loop
-        lower, upper = self.writer.extreme(loop.lower, "smax"), self.writer.extreme(loop.upper, "smin")
+        lower, upper = extreme(values, loop.lower, "smax"), extreme(values, loop.upper, "smin")
         some = code.value(f"icmp slt i64 {lower}, {upper}")
         with code.when(some), values.scope():
             values.symbols[loop.iv] = lower
@@ -116,11 +117,11 @@ class ColumnWriter:
         for array, load in self.kept.initial.items():
             before = [self._filled(load, point) for point in points]
             type = self._type(load.dtype)
-            passed[array] = (before, [self.writer.slot(type) for _ in points], type)
+            passed[array] = (before, [self.writer.slots.slot(type) for _ in points], type)
         for array in set(self.kept.current.values()) - set(passed):
             dtype = values.memory.buffers[array].dtype
             type = self._type(dtype)
-            now = [self.writer.slot(type) for _ in points]
+            now = [self.writer.slots.slot(type) for _ in points]
             passed[array] = ([], now, type)
         for statement in self.columns.statements:
             for term in postorder(statement.body):
@@ -149,7 +150,7 @@ class ColumnWriter:
         assert isinstance(load, Load), "a pool's load is a load"
         values = self.values
         type = self._type(load.dtype)
-        slot = self.writer.slot(type)
+        slot = self.writer.slots.slot(type)
         value = values.load(load, point)
         if not values.is_vector(load):
             value = values.splat(value, load.dtype) if values.lanes.width > 1 else value

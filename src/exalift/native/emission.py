@@ -11,12 +11,14 @@ from exalift.base import DType
 from exalift.llvm import Code, Target, waiting_text
 from exalift.tensorize import emit_kernel
 
+from .accumulators import Slots
 from .arithmetic import Arithmetic
 from .column_loops import ColumnWriter
 from .memory import Memory
 from .nests import NestWriter, Part
 from .planning import weigh
 from .program import Assignment, Block, Columns, Item, Procedure, Product, Sequential
+from .reductions import ReductionWriter
 from .scheduling import Nest, schedule
 from .terms import Pool
 from .values import Values
@@ -42,10 +44,9 @@ def emit(procedure: Procedure, pool: Pool, target: Target, threads: int) -> Emit
     memory = Memory(code, arithmetic, procedure.buffers)
     memory.declare_scopes()
     values = Values(code, arithmetic, memory, pool)
-    writer = _Writer(
-        procedure, target, threads, values, NestWriter(values, target.has("avx512f", "avx512bw"))
-    )
-    values.reducer = writer.nests
+    reductions = ReductionWriter(values, Slots(code, target.has("avx512f", "avx512bw")))
+    values.reducer = reductions
+    writer = _Writer(procedure, target, threads, values, NestWriter(values, reductions))
     writer.pointers()
     writer.items(procedure.body, (), threads > 1)
     return Emitted(writer.text(), tuple(writer.made), tuple(writer.kernels))
@@ -75,7 +76,7 @@ class _Writer:
 
     def text(self) -> str:
         metadata = self.code.metadata.text()
-        slots = "\n".join(f"  {line}" for line in self.nests.allocas)
+        slots = "\n".join(f"  {line}" for line in self.nests.slots.allocas)
         body = self.code.text()
         waiting = waiting_text(self.target.triple) if self.threads > 1 else ""
         declarations = "\n".join(sorted(self.values.arithmetic.declarations))
