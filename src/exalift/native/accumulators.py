@@ -40,12 +40,17 @@ class Accumulators:
         self.values, self.slots_of, self.term, self.lanes = values, slots, term, lanes
         self.code, self.arithmetic = values.code, values.arithmetic
         self.copies = lanes.copies if lanes is not None else 1
-        width = lanes.width if lanes is not None else values.lanes.width if self._spreads() else 1
+        width = self._sum_lanes()
         self.width = width
         self.type = vector_of(scalar_type(term.dtype), width)
         self.neutral = literal(identity_value(term.function, term.dtype), term.dtype)
         self.slots = [[self._slot(width) for _ in range(self.copies)] for _ in points]
         self.singles = [self._slot(1) for _ in points] if lanes is not None and not slots.masked else []
+
+    def _sum_lanes(self) -> int:
+        if self.lanes is not None:
+            return self.lanes.width
+        return self.values.lanes.width if self._spreads() else 1
 
     def _spreads(self) -> bool:
         """Whether the value itself is a vector: lanes along an axis outside of the reduction."""
@@ -93,9 +98,8 @@ class Accumulators:
     def results(self) -> list[str]:
         """The values, lanes of the reduction's own axis combined."""
         found: list[str] = []
-        for position, slots in enumerate(self.slots):
-            loaded = [self.code.value(f"load {self.type}, ptr {slot}") for slot in slots]
-            total = self._tree(loaded, self.width)
+        for position in range(len(self.slots)):
+            total = self._total(position)
             if self.lanes is not None:
                 total = self._across(total)
                 if self.singles:
@@ -104,6 +108,11 @@ class Accumulators:
                     total = self._combine(total, single, 1)
             found.append(total)
         return found
+
+    def _total(self, position: int) -> str:
+        """The vectors of one point combined."""
+        loaded = [self.code.value(f"load {self.type}, ptr {slot}") for slot in self.slots[position]]
+        return self._tree(loaded, self.width)
 
     def _combine(self, left: str, right: str, width: int) -> str:
         return self.arithmetic.apply(

@@ -108,12 +108,14 @@ def _rounded(value: int | bool | float | Fraction, dtype: DType) -> float:
 class Arithmetic:
     """Writes operations into `code`; external functions that they need are collected in `declarations`.
 
-    `half` tells whether the processor converts f16 by itself.
+    `half` tells whether the processor converts f16 by itself; `contract` whether a product and a sum may be
+    rounded once.
     """
 
     code: Code
     declarations: set[str]
     half: bool = True
+    contract: bool = True
 
     def splat(self, value: str, dtype: DType, width: int) -> str:
         """A vector of one number."""
@@ -233,7 +235,8 @@ class Arithmetic:
     def _float(self, function: str, operands: Sequence[str], dtype: DType, width: int) -> str:
         code, type = self.code, vector_of(scalar_type(dtype), width)
         if function in _FLOAT_BINARY:
-            return code.value(f"{_FLOAT_BINARY[function]} contract {type} {operands[0]}, {operands[1]}")
+            flag = " contract" if self.contract else ""
+            return code.value(f"{_FLOAT_BINARY[function]}{flag} {type} {operands[0]}, {operands[1]}")
         if function in ("maximum", "minimum"):
             return self._extreme(function, operands, dtype, width)
         if function in _INTRINSICS:

@@ -27,9 +27,11 @@ def build(
     dialect: Dialect,
     features: frozenset[str] = frozenset(),
     threads: int = 1,
+    strict_fp: bool = False,
 ) -> tuple[Procedure, Pool]:
     """The procedure of a program at `sizes`, and the pool that its terms belong to. Contractions are taken
-    out for processors with `features` and a team of `threads`.
+    out for processors with `features` and a team of `threads`; with `strict_fp`, no floating-point sum
+    changes its order.
 
     Raises UsageError for a size that is missing or an op that the dialect does not define or has no
     formula for, VerificationError for a program that breaks its own rules.
@@ -42,9 +44,10 @@ def build(
     fuser = Fuser(dialect, known, pool, buffers)
     for declared in (*program.arguments, *program.locals):
         buffers[declared.name] = Buffer(declared.name, fuser.shape(declared.type), declared.type.dtype)
-    products = Products(pool, buffers, fuser.temporaries, features, threads)
+    products = Products(pool, buffers, fuser.temporaries, features, threads, strict_fp)
     body = _Builder(program, fuser, products).items(program.body, ())
-    body = Scatterer(pool, buffers).items(body, ())
+    if not strict_fp:
+        body = Scatterer(pool, buffers).items(body, ())
     body = Columnizer(pool).items(body, ())
     body = without_unused(body, fuser.temporaries)
     procedure = Procedure(

@@ -78,11 +78,14 @@ class _Counter:
 
 def lanes_before(values: Values, counter: str, limit: str, width: int) -> str:
     """The mask of the lanes from a counter that are before the limit."""
-    code = values.code
-    left = code.value(f"sub nsw i64 {limit}, {counter}")
-    along = values.arithmetic.splat(left, DType.I64, width)
-    ramp = "<" + ", ".join(f"i64 {lane}" for lane in range(width)) + ">"
-    return code.value(f"icmp slt {vector_of('i64', width)} {ramp}, {along}")
+    code, arithmetic = values.code, values.arithmetic
+    # Bytes hold the number of any lane, and compare in one instruction.
+    left = arithmetic.intrinsic(
+        "smin", DType.I64, 1, [code.value(f"sub nsw i64 {limit}, {counter}"), str(width)]
+    )
+    along = arithmetic.splat(code.value(f"trunc i64 {left} to i8"), DType.I8, width)
+    ramp = "<" + ", ".join(f"i8 {lane}" for lane in range(width)) + ">"
+    return code.value(f"icmp slt {vector_of('i8', width)} {ramp}, {along}")
 
 
 def limits(values: Values, range_: Range) -> tuple[str, str]:

@@ -14,17 +14,21 @@ from .building import build
 from .emission import ENTRY, Emitted, emit
 from .executable import NativeExecutable
 from .explain import explain
-from .planning import weigh
+from .planning import pays_to_start
 from .program import Procedure
 from .session import NativeSession
 
 
 @dataclass(frozen=True, slots=True)
 class NativeDevice:
-    """Compiles for `target` (this machine, where None) and a team of `threads` (as many as may be used)."""
+    """Compiles for `target` (this machine, where None) and a team of `threads` (as many as may be used).
+
+    strict_fp: every floating-point operation as it is written: none contracted, no sum in another order.
+    """
 
     target: Target | None = None
     threads: int | None = None
+    strict_fp: bool = False
 
     @property
     def name(self) -> str:
@@ -60,11 +64,12 @@ class NativeDevice:
         """The loops of a program, their LLVM text, and for how many threads they are."""
         threads = self.threads or (available_threads() if can_use_threads() else 1)
         target = self.target or host_target()
-        procedure, pool = build(program, sizes, dialect, usable_features(target), threads)
-        if not any(weigh(item).pays for item in procedure.body):
+        features = usable_features(target)
+        procedure, pool = build(program, sizes, dialect, features, threads, self.strict_fp)
+        if not pays_to_start(procedure.body):
             # Starting a team costs more than all there is to do.
             threads = 1
-        return procedure, emit(procedure, pool, target, threads), threads
+        return procedure, emit(procedure, pool, target, threads, self.strict_fp), threads
 
     def compile_program(
         self, program: TensorProgram, sizes: Mapping[str, int], dialect: Dialect = STABLEHLO

@@ -9,7 +9,7 @@ from typing import assert_never
 from exalift.affine import Constraint
 from exalift.base import DType
 from exalift.llvm import Code, Target, waiting_text
-from exalift.tensorize import emit_kernel
+from exalift.tensorize import emit_kernel, usable_features
 
 from .accumulators import Slots
 from .arithmetic import Arithmetic
@@ -36,17 +36,17 @@ class Emitted:
     kernels: tuple[str, ...] = ()
 
 
-def emit(procedure: Procedure, pool: Pool, target: Target, threads: int) -> Emitted:
+def emit(procedure: Procedure, pool: Pool, target: Target, threads: int, strict_fp: bool = False) -> Emitted:
     """The module of a procedure, for a team of `threads`."""
     code, declarations = Code(), set[str]()
     half = not target.is_x86 or target.has("f16c")
-    arithmetic = Arithmetic(code, declarations, half)
+    arithmetic = Arithmetic(code, declarations, half, not strict_fp)
     memory = Memory(code, arithmetic, procedure.buffers)
     memory.declare_scopes()
     values = Values(code, arithmetic, memory, pool)
     reductions = ReductionWriter(values, Slots(code, target.has("avx512f", "avx512bw")))
     values.reducer = reductions
-    writer = _Writer(procedure, target, threads, values, NestWriter(values, reductions))
+    writer = _Writer(procedure, target, threads, strict_fp, values, NestWriter(values, reductions))
     writer.pointers()
     writer.items(procedure.body, (), threads > 1)
     return Emitted(writer.text(), tuple(writer.made), tuple(writer.kernels))
@@ -57,6 +57,7 @@ class _Writer:
     procedure: Procedure
     target: Target
     threads: int
+    strict_fp: bool
     values: Values
     nests: NestWriter
     made: list[Nest] = field(default_factory=list[Nest])
@@ -170,7 +171,8 @@ class _Writer:
         return result
 
     def _assignment(self, assignment: Assignment, context: tuple[Constraint, ...], team: bool) -> None:
-        nest = schedule(assignment, self.procedure.buffers, self.target.vector_bytes)
+        buffers, features = self.procedure.buffers, usable_features(self.target)
+        nest = schedule(assignment, buffers, self.target.vector_bytes, features, self.strict_fp)
         self.made.append(nest)
         self.nests.context = context
         split = self._part if team and nest.order else None

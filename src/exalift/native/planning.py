@@ -13,21 +13,24 @@ from .program import Assignment, Block, Columns, Item, Product, Sequential, exte
 from .terms import same_scope
 
 _WORTH = 40_000
-"""Work below this, in reads and operations on one element, is left to one thread."""
+"""Work below this, in reads and operations on one element of 64 bits, is left to one thread."""
+
+_START = 4_000_000
+"""Work below this, in the same unit, is not worth waking other threads for."""
 
 
 def work(assignment: Assignment) -> float:
-    """Reads and operations, element by element; each constraint between axes is taken to halve the points."""
+    """Reads and operations, in elements of 64 bits; each constraint between axes halves the points."""
     total = 0.0
     stack: list[tuple[Expression, float]] = [(assignment.body, 1.0)]
     while stack:
         root, times = stack.pop()
         for term in same_scope(root):
             match term:
-                case Load():
-                    total += times
-                case Apply(function):
-                    total += times * (8 if function in ("divide", "sqrt") else 1)
+                case Load(dtype=dtype):
+                    total += times * dtype.bits / 64
+                case Apply(function, _, dtype):
+                    total += times * dtype.bits / 64 * (8 if function in ("divide", "sqrt") else 1)
                 case Reduce(_, axes, body, _, guard):
                     points = prod(extent_of(axis) for axis in axes)
                     share = _share(guard.disjuncts[0] if len(guard.disjuncts) == 1 else ())
@@ -61,6 +64,12 @@ class Weight:
     @property
     def pays(self) -> bool:
         return self.shared >= _WORTH * max(1.0, self.meetings) and self.shared * 2 >= self.total
+
+
+def pays_to_start(items: Sequence[Item]) -> bool:
+    """Whether a team of threads is worth waking for a procedure."""
+    weights = [weigh(item) for item in items]
+    return sum(weight.shared for weight in weights if weight.pays) >= _START
 
 
 def weigh(item: Item) -> Weight:

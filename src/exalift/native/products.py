@@ -63,13 +63,15 @@ class _Way:
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """Takes products out. `features` are the processor's, `threads` those of the team."""
+    """Takes products out. `features` are the processor's, `threads` those of the team; with `strict_fp`,
+    integer ones only. `definitions` are the temporaries of the update that is at work."""
 
     pool: Pool
     buffers: dict[str, Buffer]
     temporaries: set[str]
     features: frozenset[str]
     threads: int
+    strict_fp: bool = False
     definitions: dict[str, Assignment] = field(default_factory=dict[str, Assignment])
 
     def begin(self) -> None:
@@ -109,7 +111,9 @@ class Products:
         if total.function != "add" or not isinstance(total.body, Apply) or total.body.function != "multiply":
             return None
         own = {axis.name for axis in assignment.axes}
-        if total.dtype not in _SUMS or pool.names(total) - own:
+        if total.dtype not in _SUMS or (self.strict_fp and total.dtype.is_float):
+            return None
+        if pool.names(total) - own:
             return None
         terms = tuple(self._computed(term) for term in total.body.operands)
         summed = frozenset(axis.name for axis in total.axes)

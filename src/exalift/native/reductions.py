@@ -10,6 +10,7 @@ from exalift.affine import Axis, Constraint, Guard, Reduce
 from .accumulators import Accumulators, Slots
 from .bounds import Range, bounds_of
 from .counting import counted, lanes_before, limits, whole_limit
+from .dot_accumulators import DotAccumulators
 from .program import box
 from .scheduling import Nest
 from .values import Lanes, Point, Values
@@ -31,7 +32,6 @@ class ReductionWriter:
 
     def reduce(self, term: Reduce, points: Sequence[Point]) -> list[str]:
         """The value of a reduction at every point, in loops that all points share."""
-        values = self.values
         axes = self._order_of(term)
         conjunction = term.guard.disjuncts[0] if len(term.guard.disjuncts) == 1 else ()
         moving = self._moving(points)
@@ -41,11 +41,16 @@ class ReductionWriter:
         if bounds.before:
             tests = tests & Guard.of(*bounds.before)
         lanes = self._lanes_of(term)
-        accumulators = Accumulators(values, self.slots, term, list(points), lanes)
+        accumulators = self._accumulators(term, list(points), lanes)
         outer, self._bound = self._bound, (*self._bound, *box(axes), *conjunction)
         self._reduction_loops(0, axes, bounds.ranges, tests, accumulators, tuple(points))
         self._bound = outer
         return accumulators.results()
+
+    def _accumulators(self, term: Reduce, points: list[Point], lanes: Nest | None) -> Accumulators:
+        if lanes is not None and lanes.dot is not None:
+            return DotAccumulators(self.values, self.slots, term, points, lanes, lanes.dot)
+        return Accumulators(self.values, self.slots, term, points, lanes)
 
     def _order_of(self, term: Reduce) -> tuple[Axis, ...]:
         assert self.nest is not None, "called between `use` and the end of a nest"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import prod
 
@@ -10,6 +10,7 @@ from exalift.affine import Affine, Axis, Constraint, Expression, Load, Reduce
 from exalift.base import DType
 
 from .arithmetic import register_dtype
+from .dots import Dot, dot_of
 from .program import Assignment, Buffer, extent_of
 from .terms import postorder, same_scope
 
@@ -35,6 +36,7 @@ class Nest:
     width: lanes. copies: vectors at once along the vector axis.
     jam: an axis whose `rows` neighbours are computed together.
     reductions: for each reduction, by identity, its axes from outermost to innermost.
+    dot: the instruction for the reduction along lanes, where there is one; `width` counts what it takes.
     """
 
     assignment: Assignment
@@ -45,6 +47,7 @@ class Nest:
     jam: str | None
     rows: int
     reductions: Mapping[int, tuple[Axis, ...]]
+    dot: Dot | None = None
 
     @property
     def along_reduction(self) -> bool:
@@ -58,7 +61,8 @@ class Nest:
         if self.vector is not None:
             kind = f"{self.copies} vectors" if self.copies > 1 else "vectors"
             where = " of the sum" if self.along_reduction else ""
-            parts.append(f"{_shown(self.vector)}{where} in {kind} of {self.width}")
+            by = f" by {self.dot.instruction.name}" if self.dot is not None else ""
+            parts.append(f"{_shown(self.vector)}{where} in {kind} of {self.width}{by}")
         if self.jam is not None:
             parts.append(f"{self.rows} of {_shown(self.jam)} at once")
         return "; ".join(parts)
@@ -83,20 +87,33 @@ class _Access:
     names: frozenset[str]
 
 
-def schedule(assignment: Assignment, buffers: Mapping[str, Buffer], vector_bytes: int) -> Nest:
-    """Arrange the loops of an assignment for vectors of that many bytes."""
+def schedule(
+    assignment: Assignment,
+    buffers: Mapping[str, Buffer],
+    vector_bytes: int,
+    features: frozenset[str] = frozenset(),
+    strict_fp: bool = False,
+) -> Nest:
+    """Arrange the loops of an assignment for vectors of that many bytes, on a processor with `features`;
+    with `strict_fp`, floating-point sums in the order that is written."""
     width = max(1, min(64, vector_bytes * 8 // lane_bits(assignment.body)))
     reductions = [term for term in postorder(assignment.body) if isinstance(term, Reduce)]
     accesses = _accesses(assignment, buffers)
-    vector = _vector_axis(assignment, reductions, accesses, width)
+    fixed = {id(term) for term in reductions if strict_fp and not _is_associative(term)}
+    vector = _vector_axis(assignment, reductions, accesses, width, fixed)
     own = {axis.name for axis in assignment.axes}
     order = tuple(axis for axis in assignment.axes if axis.name != vector)
     if vector in own:
         order = (*order, *(axis for axis in assignment.axes if axis.name == vector))
-    orders = {id(term): _reduction_order(term, vector, accesses) for term in reductions}
+    orders = {
+        id(term): term.axes if id(term) in fixed else _reduction_order(term, vector, accesses)
+        for term in reductions
+    }
     if vector is None:
         return Nest(assignment, order, None, 1, 1, None, 1, orders)
     extent = next(extent_of(a) for a in (*assignment.axes, *_bound(reductions)) if a.name == vector)
+    dot = _dot(reductions, vector, extent, buffers, features)
+    width = width if dot is None else dot.width
     if vector in own:
         copies = max(1, min(_COLUMNS, extent // (width if reductions else 4 * width)))
     else:
@@ -104,7 +121,20 @@ def schedule(assignment: Assignment, buffers: Mapping[str, Buffer], vector_bytes
     jam, rows = _jam(assignment, order, vector, reductions, accesses)
     if jam is not None and vector not in own:
         copies = max(1, copies // 2)
-    return Nest(assignment, order, vector, width, copies, jam, rows, orders)
+    return Nest(assignment, order, vector, width, copies, jam, rows, orders, dot)
+
+
+def _dot(
+    reductions: Sequence[Reduce],
+    vector: str,
+    extent: int,
+    buffers: Mapping[str, Buffer],
+    features: frozenset[str],
+) -> Dot | None:
+    """The instruction for the one reduction whose axis runs along lanes."""
+    along = [term for term in reductions if any(axis.name == vector for axis in term.axes)]
+    found = dot_of(along[0], vector, buffers, features) if len(along) == 1 else None
+    return found if found is not None and found.width <= extent else None
 
 
 def _bound(reductions: Sequence[Reduce]) -> tuple[Axis, ...]:
@@ -143,17 +173,28 @@ def _access_cost(access: _Access, name: str) -> float:
     return 1.0 if step == 1 else 1.2 if step == -1 else _GATHER
 
 
+def _is_associative(term: Reduce) -> bool:
+    """Whether a reduction gives the same in any order, rounding included."""
+    return not term.dtype.is_float or term.function in ("maximum", "minimum")
+
+
 def _vector_axis(
-    assignment: Assignment, reductions: Sequence[Reduce], accesses: Sequence[_Access], width: int
+    assignment: Assignment,
+    reductions: Sequence[Reduce],
+    accesses: Sequence[_Access],
+    width: int,
+    fixed: Set[int],
 ) -> str | None:
-    """The axis along which most of what is read and written lies side by side."""
+    """The axis along which most of what is read and written lies side by side; none of the reductions whose
+    order is fixed."""
     if width < 2 or any(not c.expression.is_linear for c in assignment.domain):
         return None
     total = sum(access.weight for access in accesses)
     best: tuple[float, int] | None = None
     chosen: str | None = None
     candidates = [(axis, False) for axis in assignment.axes]
-    candidates += [(axis, True) for axis in _bound(_innermost(reductions))]
+    free = [term for term in _innermost(reductions) if id(term) not in fixed]
+    candidates += [(axis, True) for axis in _bound(free)]
     for position, (axis, summed) in enumerate(candidates):
         extent = extent_of(axis)
         if extent < 2:

@@ -90,7 +90,8 @@ class Lifted:
 
     `original` is the source as read, `abstracted` the same with the sizes that it fixes made symbolic.
     `program` is symbolic in its sizes; `sizes` has a value for each, which `str()`, `report()` and
-    the command line use, and `text(...)` may replace where the source does not fix them.
+    the command line use, and `text(...)` may replace where the source does not fix them. `strict_fp` tells
+    that it keeps the order of every floating-point operation.
 
     Called on arrays, it runs on XLA or, with `device="native"`, on the native device: arguments in the
     order of `arguments`, by position or by name. NumPy arrays give NumPy arrays, JAX arrays and tracers
@@ -107,6 +108,7 @@ class Lifted:
     verdict: Verdict
     notes: tuple[Diagnostic, ...]
     seconds: float
+    strict_fp: bool = False
     _printed: dict[tuple[int, ...], str] = field(default_factory=dict[tuple[int, ...], str], repr=False)
     _compiled: dict[str, Executable] = field(default_factory=lambda: {}, repr=False)
 
@@ -217,7 +219,7 @@ class Lifted:
 
         key = f"native {[sizes[name] for name in self.program.sizes]}"
         if key not in self._compiled:
-            self._compiled[key] = NativeDevice().compile_program(self.program, sizes)
+            self._compiled[key] = NativeDevice(strict_fp=self.strict_fp).compile_program(self.program, sizes)
         return self._compiled[key]
 
     def __call__(
@@ -282,7 +284,7 @@ def explain_native(lifted: Lifted) -> str:
     """What the program becomes on the native device at its sizes, line by line."""
     from exalift.native import NativeDevice  # see above
 
-    return NativeDevice().explain(lifted.program, lifted.sizes.values)
+    return NativeDevice(strict_fp=lifted.strict_fp).explain(lifted.program, lifted.sizes.values)
 
 
 def certified(lifted: Lifted) -> CertifiedSource:

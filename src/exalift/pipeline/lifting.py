@@ -261,6 +261,7 @@ class _Lifting:
             verdict,
             tuple(notes),
             seconds,
+            self.options.strict_fp,
         )
 
 
