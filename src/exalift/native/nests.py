@@ -223,9 +223,23 @@ class NestWriter:
                 stack.enter_context(values.scope())
             position = values.memory.buffers[assignment.array].linear(assignment.indices)
             vector = values.lanes.axis is not None and values.lanes.axis in position.names
+            self._load_lines(position, assignment.body, points)
             found = (values.vectors if vector else values.at)(assignment.body, points)
             for value, point in zip(found, points, strict=True):
                 values.store(assignment.array, assignment.indices, value, point)
+
+    def _load_lines(self, target: Affine, body: Expression, points: tuple[Point, ...]) -> None:
+        """Of loads that differ by a few elements, first those that are aligned as the store is; the others
+        are put together from them (`Values.load`)."""
+        axis, buffers = self.values.lanes.axis, self.values.memory.buffers
+        if axis is None:
+            return
+        for term in same_scope(body):
+            if isinstance(term, Load) and id(term) not in self.values.unsafe:
+                position = buffers[term.array].linear(term.indices)
+                gap = position.constant - target.constant
+                if position.coefficient(axis) == 1 and gap % self.values.lanes.width == 0:
+                    self.values.at(term, points)
 
 
 def _guards(body: Expression) -> Iterator[Constraint]:

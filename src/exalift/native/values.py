@@ -36,6 +36,9 @@ Point = Mapping[str, int]
 
 Key = tuple[tuple[str, int], ...]
 
+_LINE = 64
+"""Bytes of a cache line."""
+
 
 class Reducer(Protocol):
     """Writes the loops of reductions."""
@@ -280,6 +283,8 @@ class Values:
         step = position.coefficient(axis)
         direct = all(isinstance(a, str) or axis not in a.numerator.names for a, _ in position.terms)
         width, mask = self.lanes.width, self.lanes.mask
+        if direct and step == 1 and mask is None and width * buffer.dtype.bytes == _LINE:
+            return self._line(load, position, point)
         if direct and step == 1:
             return self.memory.load(load.array, self.index(position, point), width, mask)
         if direct and mask is None and step == -1:
@@ -287,6 +292,28 @@ class Values:
         if direct and mask is None:
             return self.memory.strided(load.array, self.index(position, point), step, width)
         return self.memory.gather(load.array, self.indices(position, point), width, mask)
+
+    def _line(self, load: Load, position: Affine, point: Point) -> str:
+        """A vector as long as a cache line. Where those before and after it are here, it is put together from
+        them: loads that lie across two lines take twice as long."""
+        width = self.lanes.width
+        at = position.constant + sum(position.coefficient(name) * by for name, by in point.items())
+        known = {
+            shift: self._known(("line", load.array, position.terms, at + shift))
+            for shift in range(1 - width, width + 1)
+        }
+        value = known[0]
+        for shift in range(1, width):
+            low, high = known[-shift], known[width - shift]
+            if value is None and low is not None and high is not None:
+                type = vector_of(scalar_type(load.dtype), width)
+                lanes = ", ".join(f"i32 {lane}" for lane in range(shift, shift + width))
+                value = self.code.value(
+                    f"shufflevector {type} {low}, {type} {high}, <{width} x i32> <{lanes}>"
+                )
+        if value is None:
+            value = self.memory.load(load.array, self.index(position, point), width, None)
+        return self._remember(("line", load.array, position.terms, at), value)
 
     def _clamped(self, load: Load, point: Point) -> str:
         """A load whose indices are moved into bounds: what it gives there is not used."""
