@@ -16,7 +16,9 @@ from .hazards import Hazards
 from .masks import Masks
 from .products import Products
 from .program import Assignment, Buffer, Item, Procedure, Sequential
+from .recurrences import Recurrences
 from .scattering import Scatterer
+from .sinking import Sinker
 from .terms import Pool
 from .unused import without_unused
 
@@ -49,6 +51,10 @@ def build(
     if not strict_fp:
         body = Scatterer(pool, buffers).items(body, ())
     body = Columnizer(pool).items(body, ())
+    private = {local.name for local in program.locals} - {result.array for result in program.results}
+    body = Sinker(pool, buffers, fuser.temporaries, private | fuser.temporaries, body).sunk()
+    if not strict_fp:
+        body = Recurrences(pool).items(body)
     body = without_unused(body, fuser.temporaries)
     procedure = Procedure(
         program.name,
