@@ -17,7 +17,8 @@ from ..rewriter.grid import GridPlan, tile_bytes
 from ..rewriter.loops import Nest
 from .expressions import emit_expression
 from .ir_writer import Index, Writer
-from .packing import Values, lane_index, partial_offset, spread
+from .packing import Values, partial_offset, spread
+from .packing_right import lane_index
 from .registers import emit_instruction
 
 

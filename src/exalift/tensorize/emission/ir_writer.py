@@ -89,6 +89,11 @@ class Writer:
             return min(left, right)
         return self.value(f"call i64 @llvm.smin.i64(i64 {left}, i64 {right})", "i")
 
+    def maximum(self, left: Index, right: Index) -> Index:
+        if isinstance(left, int) and isinstance(right, int):
+            return max(left, right)
+        return self.value(f"call i64 @llvm.smax.i64(i64 {left}, i64 {right})", "i")
+
     def affine(self, expression: Affine, values: dict[str, Index]) -> Index:
         """A linear expression at given values."""
         total: Index = expression.constant

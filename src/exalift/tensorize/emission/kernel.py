@@ -19,6 +19,7 @@ from ..contraction import Access
 from ..rewriter.loops import Padded
 from ..rewriter.plan import Plan
 from .ir_writer import Index, Writer
+from .margins import margins_of
 from .microkernel import TileShape, emit_tile
 from .packing import Values, emit_pack_lhs, emit_pad, partial_offset, spread
 from .packing_right import emit_pack_rhs
@@ -160,6 +161,7 @@ class _Nest:
         self.lhs = "%workspace" if self.loops.padded_lhs else "%lhs"
         self.out_size = contraction.out.dtype.bytes
         self.lhs_size = contraction.lhs.dtype.bytes
+        self.margins = margins_of(plan)
 
     def emit(self) -> None:
         writer, plan = self.writer, self.plan
@@ -200,13 +202,19 @@ class _Nest:
             writer.divide(writer.multiply(share, plan.panels), splits),
             writer.divide(writer.multiply(writer.add(share, 1), plan.panels), splits),
         )
+
+        def block_of_k(start: Index, stop: Index) -> None:
+            rows, block = (first, last), (start, stop)
+            emit_pack_lhs(writer, plan, source, self.block, rows, block, self.row, self.sums)
+            with writer.loop(panels[0], panels[1]) as panel:
+                self._panel(batch, first, last, panel.index, block)
+
+        if plan.blocks_k == 1:
+            block_of_k(0, loops.k.extent)
+            return
         with writer.loop(0, loops.k.extent, plan.schedule.block_k) as k:
             stop = writer.minimum(writer.add(k.index, plan.schedule.block_k), loops.k.extent)
-            emit_pack_lhs(
-                writer, plan, source, self.block, (first, last), (k.index, stop), self.row, self.sums
-            )
-            with writer.loop(panels[0], panels[1]) as panel:
-                self._panel(batch, first, last, panel.index, (k.index, stop))
+            block_of_k(k.index, stop)
 
     def _panel(
         self, batch: Values, first: Index, last: Index, panel: Index, block: tuple[Index, Index]
@@ -255,20 +263,19 @@ class _Nest:
         """Call one register tile."""
         writer, plan, loops = self.writer, self.plan, self.loops
         start, stop = block
-        k = plan.instruction.extents[2]
+        skipped: Index = 0
+        if self.margins is not None:
+            skipped, stop = self.margins.steps(writer, row, shape.rows)
         down = writer.multiply(writer.subtract(row, first), plan.row_pitch)
-        lhs = writer.address(self.block, down)
-        batches = [(loop, batch[loop.name]) for loop in loops.rhs_batch.loops]
-        number: Index = 0
-        for loop, value in batches:
-            number = writer.add(writer.multiply(number, loop.extent), value)
-        number = writer.add(writer.multiply(number, plan.panels), panel)
-        header = writer.address("%packed", writer.multiply(number, plan.panel_bytes))
-        into = writer.multiply(start, plan.tile[1] * plan.contraction.rhs.dtype.bytes)
+        lhs = writer.address(self.block, writer.add(down, writer.multiply(skipped, self.lhs_size)))
+        header = self._panel_header(batch, panel)
+        into = writer.add(start, skipped)
+        into = writer.multiply(into, plan.tile[1] * plan.contraction.rhs.dtype.bytes)
         rhs = writer.address(header, writer.add(into, plan.header_bytes))
-        steps = writer.divide(writer.add(writer.subtract(stop, start), k - 1), k)
+        k = plan.instruction.extents[2]
+        steps = writer.divide(writer.add(writer.subtract(writer.subtract(stop, start), skipped), k - 1), k)
         is_first = writer.value(f"icmp eq i64 {start}, 0")
-        is_last = writer.value(f"icmp eq i64 {stop}, {loops.k.extent}")
+        is_last = writer.value(f"icmp eq i64 {block[1]}, {loops.k.extent}")
         column = writer.multiply(panel, plan.tile[1])
         out = self._place("%out", loops.out, self.out_size, batch, row, column)
         extra = ""
@@ -285,6 +292,15 @@ class _Nest:
             f"call void {tile}(ptr {lhs}, ptr {rhs}, ptr {header}, i64 {steps}, i1 {is_first}, "
             f"i1 {is_last}, ptr {out}, ptr {self.scratch}, ptr {sums}{extra})"
         )
+
+    def _panel_header(self, batch: Values, panel: Index) -> str:
+        """Where a packed panel begins."""
+        writer, plan = self.writer, self.plan
+        number: Index = 0
+        for loop in self.loops.rhs_batch.loops:
+            number = writer.add(writer.multiply(number, loop.extent), batch[loop.name])
+        number = writer.add(writer.multiply(number, plan.panels), panel)
+        return writer.address("%packed", writer.multiply(number, plan.panel_bytes))
 
     def _place(self, base: str, offset: Affine, size: int, batch: Values, row: Index, column: Index) -> str:
         """The address of a tile's first element."""

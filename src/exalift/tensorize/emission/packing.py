@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from exalift.affine import Affine
 from exalift.base import DType
 
@@ -9,11 +11,17 @@ from ..contraction import ROWS, Access, Dimension, Role
 from ..instructions import llvm_type
 from ..rewriter.loops import Nest, Padded
 from ..rewriter.plan import LINE, Plan
-from .expressions import constant_text, vector_type
+from .expressions import constant_text, emit_cast, vector_type
 from .finish import load_strided, store_strided
 from .ir_writer import Index, Writer
 
 Values = dict[str, Index]
+
+_UNROLLED = 16
+"""A row of at most so many runs is packed by code that is written out."""
+
+_LINES = 8
+"""And so is a run of at most so many cache lines."""
 
 
 def spread(writer: Writer, nest: Nest, counter: Index) -> Values:
@@ -39,6 +47,7 @@ def emit_pad(
     writer: Writer, access: Access, padded: Padded, source: str, target: str, part: Index, parts: Index
 ) -> None:
     """Copy an array into a box with margins of `access.fill`; parts share its rows."""
+    access, padded = _merged(access, padded)
     size = access.dtype.bytes
     rows, width = padded.elements // padded.shape[-1], padded.shape[-1]
     outer = _box(padded.shape[:-1])
@@ -62,6 +71,20 @@ def emit_pad(
             source_row = writer.address(source, writer.multiply(on, size))
             place = writer.address(to, -padded.low[-1] * size)
             _copy(writer, access.dtype, source_row, access.strides[-1], place, access.shape[-1])
+
+
+def _merged(access: Access, padded: Padded) -> tuple[Access, Padded]:
+    """The same copy with rows as long as may be: the last dimension, where it has no margin and lies
+    contiguously, joined to the one before."""
+    shape, strides, box, low = map(list, (access.shape, access.strides, padded.shape, padded.low))
+    while len(shape) > 1 and shape[-1] == box[-1] and strides[-1] == 1 and strides[-2] == shape[-1]:
+        inner = shape.pop()
+        for values in (strides, box, low):
+            values.pop()
+        shape[-1], strides[-1], box[-1], low[-1] = shape[-1] * inner, 1, box[-1] * inner, low[-1] * inner
+    indices = access.indices[: len(shape)]
+    merged = replace(access, shape=tuple(shape), strides=tuple(strides), indices=indices)
+    return merged, Padded(tuple(low), tuple(box))
 
 
 def _box(shape: tuple[int, ...]) -> Nest:
@@ -123,14 +146,21 @@ def emit_pack_lhs(
     first, last = rows
     start, stop = block
     single = run == loops.k.extent
+    stride = _row_stride(plan)
     with writer.loop(first, last) as row:
-        at = partial_offset(writer, loops.lhs, spread(writer, loops.m, row.index))
+        if stride is None:
+            at = partial_offset(writer, loops.lhs, spread(writer, loops.m, row.index))
+        else:
+            at = writer.multiply(row.index, stride)
         base = writer.address(source, writer.multiply(at, size))
         down = writer.subtract(row.index, first)
         to = writer.address(target, writer.multiply(down, plan.row_pitch))
         if plan.instruction.takes_rows:
             to = whole_row
-        if single and run > 1:
+        written_out = plan.blocks_k == 1 and run > 1 and loops.k.extent // run <= _UNROLLED
+        if written_out and not plan.instruction.takes_rows:
+            _pack_whole(writer, plan, base, to)
+        elif single and run > 1:
             here = writer.address(base, writer.multiply(start, size))
             _pack_run(writer, plan, here, to, writer.subtract(stop, start))
         else:
@@ -172,6 +202,56 @@ def _deal_out(writer: Writer, plan: Plan, row: str, target: str, down: Index, co
         writer.line(f"store {kind} {value}, ptr {to}, align {word}")
 
 
+def _row_stride(plan: Plan) -> int | None:
+    """How far apart neighbouring rows of the left operand are, in elements; None where that differs."""
+    try:
+        return plan.loops.m.stride(plan.loops.lhs)
+    except ValueError:
+        return None
+
+
+def _pack_whole(writer: Writer, plan: Plan, base: str, to: str) -> None:
+    """A row with all of its runs, written out: each may write beyond its end what the next one overwrites."""
+    loops, run = plan.loops, plan.loops.lhs_run
+    size, outer = plan.contraction.lhs.dtype.bytes, _outer(plan.loops.k, run)
+    for number in range(loops.k.extent // run):
+        at = partial_offset(writer, loops.lhs, spread(writer, outer, number))
+        source = writer.address(base, writer.multiply(at, size))
+        _pack_over(writer, plan, source, writer.address(to, number * run * size))
+    _pack_zeros(writer, plan, to, loops.k.extent * size)
+
+
+def _pack_over(writer: Writer, plan: Plan, source: str, target: str) -> None:
+    """A run; what is written after its last element is not said."""
+    run, bits = plan.loops.lhs_run, bits_of(plan.contraction.lhs.dtype)
+    size, lanes = bits.bytes, LINE // bits.bytes
+
+    def line(place: Index, width: int, active: int) -> None:
+        value = load_strided(writer, writer.address(source, place), bits, 1, width, active)
+        value = _recoded(writer, plan, value, width)
+        to = writer.address(target, place)
+        writer.line(f"store {vector_type(bits, width)} {value}, ptr {to}, align {size}")
+
+    whole, left = run // lanes, run % lanes
+    if whole > _LINES:
+        with writer.loop(0, whole * LINE, LINE) as loop:
+            line(loop.index, lanes, lanes)
+    else:
+        for number in range(whole):
+            line(number * LINE, lanes, lanes)
+    if left:
+        width = 1 << (left - 1).bit_length()
+        # A copy with margins has room for a line after its end; an array of the caller's has not.
+        line(whole * LINE, width, width if plan.loops.padded_lhs is not None else left)
+
+
+def _pack_zeros(writer: Writer, plan: Plan, to: str, at: Index) -> None:
+    """What an instruction sums beyond k."""
+    tail, kind = writer.address(to, at), vector_type(DType.I8, 0)
+    for byte in range((plan.padded_k - plan.loops.k.extent) * plan.contraction.lhs.dtype.bytes):
+        writer.line(f"store {kind} 0, ptr {writer.address(tail, byte)}, align 1")
+
+
 def _pack_runs(writer: Writer, plan: Plan, base: str, to: str, start: Index, stop: Index) -> None:
     """A row whose k is in several runs: one after the other, then zeros."""
     loops, size = plan.loops, plan.contraction.lhs.dtype.bytes
@@ -186,12 +266,7 @@ def _pack_runs(writer: Writer, plan: Plan, base: str, to: str, start: Index, sto
             _pack_element(writer, plan, here, place)
         else:
             _pack_run(writer, plan, here, place, run)
-    if loops.k.extent != plan.padded_k:
-        on = writer.multiply(writer.subtract(stop, start), size)
-        tail = writer.address(to, on)
-        kind = vector_type(DType.I8, 0)
-        for byte in range((plan.padded_k - loops.k.extent) * size):
-            writer.line(f"store {kind} 0, ptr {writer.address(tail, byte)}, align 1")
+    _pack_zeros(writer, plan, to, writer.multiply(writer.subtract(stop, start), size))
 
 
 def _outer(nest: Nest, run: int) -> Nest:

@@ -38,7 +38,7 @@ def _pack_panel(writer: Writer, plan: Plan, base: str, to: str, column: Index) -
     steps = plan.padded_k // plan.instruction.extents[2]
     whole = plan.loops.k.extent // plan.instruction.extents[2]
     stride = plan.rhs_column_stride
-    if stride is None or (stride != 1 and not plan.rhs_has_words):
+    if stride is None or not plan.rhs_word or (stride != 1 and not plan.rhs_has_words):
         _pack_lanes(writer, plan, base, to, column, (0, steps))
         return
     fast = _pack_rows if stride == 1 else _pack_words
@@ -55,64 +55,69 @@ def _pack_panel(writer: Writer, plan: Plan, base: str, to: str, column: Index) -
 
 
 def _pack_rows(writer: Writer, plan: Plan, base: str, to: str, column: Index, steps: int) -> None:
-    """Columns lie side by side: rows are vectors, and those that are summed together are interleaved."""
-    loops, access, register = plan.loops, plan.contraction.rhs, plan.instruction.rhs
+    """Columns lie side by side: rows are vectors, and those that make up words are interleaved."""
+    loops, access, word = plan.loops, plan.contraction.rhs, plan.rhs_word
     _, n, k = plan.instruction.extents
     bits, size = bits_of(access.dtype), access.dtype.bytes
-    kind = vector_type(bits, n)
-    rows, columns = ([_at_lane(index, lane) for lane in range(register.lanes)] for index in register.layout)
-    with writer.loop(0, steps) as step:
-        first = writer.multiply(step.index, k)
+    kind, whole = vector_type(bits, n), vector_type(bits, n * word)
+    tile_bytes = n * k * size
+    with writer.loop(0, steps) as step, writer.loop(0, k, word) as group:
+        first = writer.add(writer.multiply(step.index, k), group.index)
         places: list[str] = []
-        for row in range(k):
+        for row in range(word):
             at = partial_offset(writer, loops.rhs, spread(writer, loops.k, writer.add(first, row)))
             places.append(writer.address(base, writer.multiply(writer.add(at, column), size)))
-        target = writer.address(
-            to, writer.multiply(step.index, plan.schedule.columns * register.lanes * size)
-        )
+        target = writer.address(to, writer.multiply(step.index, plan.schedule.columns * tile_bytes))
+        target = writer.address(target, writer.multiply(group.index, n * size))
         for tile in range(plan.schedule.columns):
             parts = [
                 writer.value(f"load {kind}, ptr {writer.address(place, tile * n * size)}, align {size}")
                 for place in places
             ]
-            value = _interleaved(writer, bits, parts, [r * n + c for r, c in zip(rows, columns, strict=True)])
-            place = writer.address(target, tile * register.lanes * size)
-            writer.line(f"store {vector_type(bits, register.lanes)} {value}, ptr {place}, align {size}")
+            value = _interleaved(writer, bits, parts, n)
+            writer.line(
+                f"store {whole} {value}, ptr {writer.address(target, tile * tile_bytes)}, align {size}"
+            )
 
 
-def _interleaved(writer: Writer, bits: DType, parts: list[str], order: list[int]) -> str:
-    """Vectors of one length, a power of two of them, side by side, and then in an order."""
-    lanes = len(order) // len(parts)
+def _interleaved(writer: Writer, bits: DType, parts: list[str], lanes: int) -> str:
+    """Vectors of `lanes`, a power of two of them, as one whose neighbours come from each in turn."""
+    count, width = len(parts), lanes
     while len(parts) > 1:
-        kind = vector_type(bits, lanes)
-        every = ", ".join(f"i32 {lane}" for lane in range(2 * lanes))
+        kind = vector_type(bits, width)
+        every = ", ".join(f"i32 {lane}" for lane in range(2 * width))
         parts = [
-            writer.value(f"shufflevector {kind} {one}, {kind} {two}, <{2 * lanes} x i32> <{every}>")
+            writer.value(f"shufflevector {kind} {one}, {kind} {two}, <{2 * width} x i32> <{every}>")
             for one, two in zip(parts[::2], parts[1::2], strict=True)
         ]
-        lanes *= 2
-    kind = vector_type(bits, lanes)
-    mask = ", ".join(f"i32 {position}" for position in order)
-    return writer.value(f"shufflevector {kind} {parts[0]}, {kind} poison, <{lanes} x i32> <{mask}>")
+        width *= 2
+    if count == 1:
+        return parts[0]
+    kind = vector_type(bits, width)
+    mask = ", ".join(f"i32 {part * lanes + lane}" for lane in range(lanes) for part in range(count))
+    return writer.value(f"shufflevector {kind} {parts[0]}, {kind} poison, <{width} x i32> <{mask}>")
 
 
 def _pack_words(writer: Writer, plan: Plan, base: str, to: str, column: Index, steps: int) -> None:
-    """What an instruction sums of a column lies side by side: columns are collected word by word."""
-    loops, access = plan.loops, plan.contraction.rhs
+    """What makes up a word lies side by side: columns are collected word by word."""
+    loops, access, word = plan.loops, plan.contraction.rhs, plan.rhs_word
     _, n, k = plan.instruction.extents
-    size = access.dtype.bytes
-    word = f"i{8 * size * k}"
+    size, tile_bytes = access.dtype.bytes, n * k * access.dtype.bytes
+    kind = f"i{8 * size * word}"
     stride = loops.n.stride(loops.rhs)
     across = writer.multiply(column, stride)
-    with writer.loop(0, steps) as step:
-        at = partial_offset(writer, loops.rhs, spread(writer, loops.k, writer.multiply(step.index, k)))
+    with writer.loop(0, steps) as step, writer.loop(0, k, word) as group:
+        first = writer.add(writer.multiply(step.index, k), group.index)
+        at = partial_offset(writer, loops.rhs, spread(writer, loops.k, first))
         source = writer.address(base, writer.multiply(writer.add(at, across), size))
-        width = plan.schedule.columns * n
-        target = writer.address(to, writer.multiply(step.index, width * k * size))
-        for lane in range(width):
-            place = writer.address(source, lane * stride * size)
-            value = writer.value(f"load {word}, ptr {place}, align {size}")
-            writer.line(f"store {word} {value}, ptr {writer.address(target, lane * k * size)}, align {size}")
+        target = writer.address(to, writer.multiply(step.index, plan.schedule.columns * tile_bytes))
+        target = writer.address(target, writer.multiply(group.index, n * size))
+        for tile in range(plan.schedule.columns):
+            for lane in range(n):
+                place = writer.address(source, (tile * n + lane) * stride * size)
+                value = writer.value(f"load {kind}, ptr {place}, align {size}")
+                on = writer.address(target, tile * tile_bytes + lane * word * size)
+                writer.line(f"store {kind} {value}, ptr {on}, align {size}")
 
 
 def _pack_lanes(
@@ -147,15 +152,6 @@ def _pack_lanes(
             value = writer.value(f"select i1 {good}, {kind} {value}, {kind} 0")
             target = writer.address(place, writer.multiply(lane.index, size))
             writer.line(f"store {kind} {value}, ptr {target}, align {size}")
-
-
-def _at_lane(index: Affine, lane: int) -> int:
-    """A register layout's subscript at a given lane."""
-    total = index.constant
-    for atom, coefficient in index.terms:
-        value = lane if isinstance(atom, str) else _at_lane(atom.numerator, lane) // atom.denominator
-        total += coefficient * value
-    return total
 
 
 def lane_index(writer: Writer, index: Affine, lane: Index) -> Index:

@@ -187,10 +187,21 @@ class Plan:
             return None
 
     @cached_property
+    def rhs_word(self) -> int:
+        """How many elements of one column lie side by side in the instruction's right register, column after
+        column; 0 where it has another order."""
+        register, (_, n, k) = self.instruction.rhs, self.instruction.extents
+        places = [register.element(lane) for lane in range(register.lanes)]
+        word = next((lane for lane, (_, column) in enumerate(places) if column), register.lanes)
+        groups = range(0, k, max(1, word))
+        order = [(group + at, column) for group in groups for column in range(n) for at in range(word)]
+        return word if places == order else 0
+
+    @cached_property
     def rhs_has_words(self) -> bool:
-        """Whether what an instruction sums of one column lies side by side, so that it moves as one word."""
-        run, k = self.loops.rhs_run, self.instruction.extents[2]
-        return run % k == 0 or run == self.loops.k.extent
+        """Whether such elements lie side by side in the operand too, so that they move as one."""
+        run, word = self.loops.rhs_run, self.rhs_word
+        return word > 0 and (run % word == 0 or run == self.loops.k.extent)
 
     @property
     def blocks_m(self) -> int:

@@ -151,7 +151,7 @@ def estimate(plan: Plan, threads: int, machine: Machine) -> Estimate:
     right = loops.rhs_batch.extent * plan.panels * plan.panel_bytes / batch
     if plan.rhs_column_stride != 1:
         words = plan.rhs_column_stride is not None and plan.rhs_has_words
-        right *= machine.gather / (instruction.extents[2] if words else 1)
+        right *= machine.gather / (plan.rhs_word if words else 1)
     stored = loops.m.extent * loops.n.extent * contraction.out.dtype.bytes * plan.blocks_k
     if loops.n.stride(loops.out) != 1:
         stored *= machine.gather
