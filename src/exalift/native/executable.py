@@ -48,14 +48,16 @@ def written_buffers(items: Sequence[Item]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """An executable on memory of its own: `run` it, and `restore` what it wrote."""
+    """An executable on memory of its own: `run` it, and `restore` what it wrote. `addresses` are those of its
+    buffers, in their order."""
 
     executable: NativeExecutable
     arrays: dict[str, Array]
     initial: dict[str, Array]
+    addresses: NDArray[np.uint64]
 
     def run(self) -> None:
-        self.executable.call(self.arrays)
+        self.executable.start(self.addresses)
 
     def restore(self) -> None:
         for name, contents in self.initial.items():
@@ -75,7 +77,7 @@ class NativeExecutable:
         """Run once, on copies of what is written."""
         given = self._check(inputs)
         arrays = self._arrays(given)
-        self.call(arrays)
+        self.start(self._addresses(arrays))
         return tuple(
             np.array(arrays[array]) if array in self._untouched() else arrays[array]
             for _, array in self.procedure.results
@@ -97,7 +99,8 @@ class NativeExecutable:
     def bind(self, inputs: Sequence[Array]) -> Bound:
         """Take memory once, for runs in a row."""
         arrays = self._arrays(self._check(inputs))
-        return Bound(self, arrays, {name: np.array(arrays[name]) for name in self._restored()})
+        initial = {name: np.array(arrays[name]) for name in self._restored()}
+        return Bound(self, arrays, initial, self._addresses(arrays))
 
     def _check(self, inputs: Sequence[Array]) -> list[Array]:
         names = self.procedure.arguments
@@ -136,8 +139,9 @@ class NativeExecutable:
                 arrays[name] = aligned_zeros(buffer)
         return arrays
 
-    def call(self, arrays: dict[str, Array]) -> None:
-        addresses: NDArray[np.uint64] = np.array(
-            [arrays[name].ctypes.data for name in self.procedure.buffers], np.uint64
-        )
+    def _addresses(self, arrays: dict[str, Array]) -> NDArray[np.uint64]:
+        return np.array([arrays[name].ctypes.data for name in self.procedure.buffers], np.uint64)
+
+    def start(self, addresses: NDArray[np.uint64]) -> None:
+        """Run on buffers at the addresses given, which live as long as it takes."""
         team(self.threads).run(self.library.address(ENTRY), addresses.ctypes.data)
