@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,6 +47,7 @@ def prove_all_sizes(
     dialect: Dialect,
     *,
     budget_s: float = 2.0,
+    computing_s: float = math.inf,
     strict_fp: bool = False,
 ) -> AllSizes:
     """Try to prove a lifted program equal to its source for all sizes that the source admits.
@@ -54,10 +56,11 @@ def prove_all_sizes(
     with `ASSUMPTIONS`. Where `strict_fp` is set, equal means bit for bit where every operation rounds as
     IEEE 754 says, with `STRICT_ASSUMPTIONS`: the same operations on the same operands in the same order.
     Never refutes. See docs/proof.md for what is trusted and what is not handled.
-    The budget is looked at between calls of isl, each of which does a bounded number of operations.
+    `budget_s` are seconds of the clock, `computing_s` seconds of the processor. They are looked at between
+    calls of isl, each of which does a bounded number of operations.
     """
     start = time.monotonic()
-    work = Work(start + budget_s)
+    work = Work(start + budget_s, computing_s)
     steps = 0
     try:
         with limited(_ISL_OPERATIONS):
@@ -75,3 +78,8 @@ def prove_all_sizes(
 def _regions(source: Program, ordered: bool) -> RegionProgram:
     """The split takes most of the time, and one source is compared with several programs."""
     return split_into_regions(source, ordered=ordered)
+
+
+def forget_regions() -> None:
+    """Let the next proof split its source anew, as a first one does: for measurements."""
+    _regions.cache_clear()

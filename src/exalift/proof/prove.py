@@ -24,7 +24,8 @@ _WIDER = 5
 _WIDER_S = 1.0
 # The part of the budget that tests may take where a proof is asked for.
 _TEST_SHARE = 0.3
-# What the attempt at all sizes may take: most that succeed take a tenth of a second on a quiet machine.
+# What the attempt at all sizes may take: a share of the budget, and seconds of the processor; most that
+# succeed take a tenth of one.
 _ALL_SIZES_SHARE = 0.5
 _ALL_SIZES_S = 6.0
 # The part after which sizes that add no new pair are left out.
@@ -90,8 +91,8 @@ def prove(
             kept = prove_all_sizes(source, lifted, dialect, budget_s=left, strict_fp=True)
             return report.of_order(tests, kept)
         if all_sizes and tests.sizes:
-            seconds = min(_ALL_SIZES_S, budget_s * _ALL_SIZES_SHARE)
-            for_all = prove_all_sizes(source, lifted, dialect, budget_s=seconds)
+            seconds = budget_s * _ALL_SIZES_SHARE
+            for_all = prove_all_sizes(source, lifted, dialect, budget_s=seconds, computing_s=_ALL_SIZES_S)
             if for_all.proved:
                 return report.of_all_sizes(tests, for_all)
         small = small_sizes(space, _WIDTH)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby, permutations, product
-from math import lcm
+from math import inf, lcm
 
 from exalift.affine import NEVER, Affine, Condition, Constraint, Guard, WeightedPoints, renew_operations
 
@@ -75,15 +75,20 @@ Sum = tuple[Term, ...]
 
 
 class Work:
-    """What one comparison may use: time, terms, and names that nothing else has."""
+    """What one comparison may use: time, terms, and names that nothing else has.
 
-    def __init__(self, deadline: float) -> None:
+    `deadline` is one of the monotonic clock. `seconds` are those that this thread may compute, so that how
+    far a proof gets does not depend on what else the machine does.
+    """
+
+    def __init__(self, deadline: float, seconds: float = inf) -> None:
         self.deadline = deadline
+        self.computed_until = time.thread_time() + seconds
         self._names = 0
 
     def check(self, terms: int = 0) -> None:
         """Raises UndecidedError once the time is spent or a sum is too long."""
-        if time.monotonic() > self.deadline:
+        if time.monotonic() > self.deadline or time.thread_time() > self.computed_until:
             raise UndecidedError("the time is spent")
         renew_operations()
         if terms > _MOST_TERMS:

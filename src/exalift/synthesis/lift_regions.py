@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
@@ -63,6 +64,9 @@ _SPENT = "the budget was spent before a tensor op was found"
 """Why loops stay that nobody has searched for long enough."""
 
 _LITERALS = 8
+# Elements of an array that the search may observe, and that a candidate may be checked on.
+_MOST_OBSERVED = 1 << 20
+_MOST_CONFIRMED = 1 << 22
 """How many of a region's literals are among the numbers that witnesses draw from."""
 
 _Key = tuple[tuple[IterationRange, ...], tuple[Constraint, ...], tuple[Constant, ...], int]
@@ -234,6 +238,8 @@ class _Lift:
             return whole_copy(region, self._types())
         for number in range(self.options.attempt, self.options.attempt + _ENVIRONMENTS):
             solver = self.solver(region, loops, number)
+            if solver is None:
+                return whole_copy(region, self._types())
             found = write_back(region, solver.scope)
             if found is None:
                 return None
@@ -285,8 +291,11 @@ class _Lift:
             ops.update(dict.fromkeys(names))
         return lifted, tuple(ops)
 
-    def solver(self, region: Region, loops: tuple[IterationRange, ...], number: int) -> Solver:
-        """The solver for a region's place in the program, in environment `number`."""
+    def solver(self, region: Region, loops: tuple[IterationRange, ...], number: int) -> Solver | None:
+        """The solver for a region's place in the program, in environment `number`.
+
+        None where arrays have so many dimensions that even at tiny sizes they are too large to be observed.
+        """
         sizes = self.program.source.sizes
         conditions = conditions_on_iterations(region, sizes, loops)
         literals = _literals(region)
@@ -296,6 +305,10 @@ class _Lift:
             around = Surroundings(sizes, loops, self.context, conditions, self.options.refuted)
             found = places(around, number, self.options.seed)
             environments = [Environment(place.values, PrimeField(), place.seed) for place in found]
+            elements = [max(prod(e.shape(type)) for type in types.values()) for e in environments]
+            environments = [e for e, n in zip(environments, elements, strict=True) if n <= _MOST_CONFIRMED]
+            if len(environments) < 2 or elements[0] > _MOST_OBSERVED:
+                return None
             scope = Scope(types, loops, self.context, self.nominal, self.limit)
             bank = Bank(environments[0], self.dialect, self.nominal, SizeLimit(self.limit))
             witnesses = [Witness(e, self.dialect, types, literals) for e in environments[1:]]

@@ -7,7 +7,7 @@ is computed is a target: a candidate with its fingerprint solves the goal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,8 +96,12 @@ class Targets:
         type: TensorType,
         values: Values,
         reuse: bool = True,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
-        """`reuse` says that any row of the bank may be what is looked for, not only the pool's."""
+        """`reuse` says that any row of the bank may be what is looked for, not only the pool's.
+
+        `look` is called now and then, and raises where the search is to stop.
+        """
         self._bank = bank
         self._grammar = grammar
         self._pool = pool
@@ -108,6 +112,7 @@ class Targets:
         self._done: list[int] = [0]
         self._looked: dict[TensorType, int] = {}
         self._reuse = reuse
+        self._look = look
         self._seen_types: set[TensorType] = set()
         self.count = 0
         self._put(type, values.reshape(1, -1), None, None, 0, _NONE, np.zeros(1))
@@ -224,6 +229,7 @@ class Targets:
                 continue
             self._seen_types.add(type)
             for signature in self._grammar.over((type,)).signatures:
+                self._look()
                 if signature.type == target.type:
                     values = self._undone(signature, target)
                     if values is not None:
@@ -248,7 +254,8 @@ class Targets:
         if (places < 0).any():
             return None
         values = target.values[places][None, :]
-        again = self._bank.batch(signature)([values]).reshape(-1)
+        # The op reads 0 beyond its operand. There may be thousands of ops: compiling each takes longer.
+        again = np.where(inside, values[0][positions], 0)
         return values if np.array_equal(again, target.values) else None
 
     def _put(

@@ -163,7 +163,8 @@ class _Search:
     def sweep(self, likely: Likely | None) -> _Sweep:
         pool = Pool(self.bank, self.frontier)
         goal = self.goal
-        targets = Targets(self.bank, self.grammar, pool, goal.type, goal.values, self.options.reuse)
+        reuse = self.options.reuse
+        targets = Targets(self.bank, self.grammar, pool, goal.type, goal.values, reuse, self.look_at_clock)
         return _Sweep(pool, targets, likely)
 
     def advance(self, sweep: _Sweep) -> Node | None:
@@ -259,6 +260,11 @@ class _Search:
             self.rejected.add(node)
         self.found.clear()
         return None
+
+    def look_at_clock(self) -> None:
+        """Raises _Exhausted where the time is spent."""
+        if time.monotonic() - self.started > self.options.budget_s:
+            raise _Exhausted
 
     def count(self, sweep: _Sweep, candidates: int) -> None:
         """Count candidates, tell of them, and stop where a bound is passed."""
