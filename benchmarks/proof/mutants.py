@@ -101,6 +101,8 @@ def main() -> int:
     rows = tomllib.loads((FOLDER / "suite.toml").read_text())
     suite = {name: row["function"] for name, row in rows.items() if name != "schema"}
     names = options.names or sorted(suite)
+    if set(names) - suite.keys():
+        parser.error(f"no kernels: {', '.join(sorted(set(names) - suite.keys()))}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     for until in () if options.table else range(ROUND, options.count + ROUND, ROUND):
         done = Counter((str(r["kernel"]), str(r["side"])) for r in read(options.out))

@@ -327,3 +327,13 @@ def test_integers_wrap() -> None:
     )
     arrays = {"A": (n, p), "B": (p, m), "C": (n, m)}
     check(program(arrays, region("C", {"i": n, "j": m}, (i, j), body), dtype=DType.I8))
+
+
+def test_arrays_of_many_dimensions_are_taken_over_as_they_are() -> None:
+    """Of twelve dimensions, tiny ones as well, there are too many elements to observe."""
+    names = [f"i{d}" for d in range(12)]
+    indices = tuple(Affine.symbol(name) for name in names)
+    value = plus(at("a", *indices), at("b", *reversed(indices)))
+    step = region("a", dict.fromkeys(names, n), indices, value)
+    found = lift_regions(program({"a": (n,) * 12, "b": (n,) * 12}, step), STABLEHLO)
+    assert found.program.body and not any(report.statistics.enumerated for report in found.reports)
