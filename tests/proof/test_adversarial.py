@@ -269,6 +269,17 @@ def test_literals_have_the_rounding_of_their_type_where_bits_count():
     assert not proved(source, op("multiply", x, like(0.1, x)), strict_fp=True)
 
 
+def test_zero_and_minus_zero_are_two_literals_where_bits_count():
+    """x + 0.0 is not x + -0.0 for x = -0.0; nor is a program remembered for the other."""
+    for mine in (0.0, -0.0):
+        source = elementwise(add(load("x", i), number(mine)), x=F)
+        x = array_of(source, "x")
+        for other in (0.0, -0.0):
+            expected = str(mine) == str(other)
+            assert proved(source, op("add", x, like(other, x)), strict_fp=True) is expected
+            assert proved(source, op("add", x, like(other, x)))
+
+
 def test_rounding_to_float_and_back_is_seen_where_bits_count():
     source = elementwise(Cast(Cast(load("x", i), F32), F), x=F)
     x = array_of(source, "x")

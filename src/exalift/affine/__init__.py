@@ -19,6 +19,7 @@ from .expressions import (
     Load,
     Reduce,
     children,
+    same_literal,
 )
 from .functions import FUNCTIONS, Function, Kind
 from .guards import ALWAYS, NEVER, Constraint, Guard
@@ -96,6 +97,7 @@ __all__ = [
     "print_program",
     "renew_operations",
     "rewrite",
+    "same_literal",
     "simplify_guard",
     "solve_sizes",
     "split_in_source_order",

@@ -35,7 +35,12 @@ def fold_literals(function: str, values: Sequence[Literal], dtype: DType) -> Lit
     with np.errstate(all="ignore"):
         operands = [_MACHINE.constant(value, dtype) for value in values]
         found = float(_MACHINE.apply(function, operands, dtype, dtype)[()])
-    return Fraction(found) if math.isfinite(found) else None
+    return _literal(found) if math.isfinite(found) else None
+
+
+def _literal(value: float) -> Literal:
+    """A finite number as literals are kept; a rational would lose the sign of minus zero."""
+    return value if not value and math.copysign(1, value) < 0 else Fraction(value)
 
 
 def fold_constants(program: Program) -> Program:
@@ -59,7 +64,7 @@ def _folded(node: Expression) -> Expression:
                 return node if found is None else Constant(found, dtype)
         case Cast(Constant(value, before), dtype) if before in _NATIVE and dtype in _NATIVE:
             rounded = float(_MACHINE.constant(value, dtype)[()])
-            return Constant(Fraction(rounded), dtype) if math.isfinite(rounded) else node
+            return Constant(_literal(rounded), dtype) if math.isfinite(rounded) else node
         case _:
             pass
     return node

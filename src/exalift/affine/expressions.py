@@ -6,6 +6,7 @@ it, and so interpreter, search and prover read the same thing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,10 +20,32 @@ from .guards import ALWAYS, Guard
 @dataclass(frozen=True, slots=True)
 class Constant:
     """A literal. Floating-point literals are kept as the exact rational value of the double (or
-    float) that the source denotes; infinities and NaN as Python floats."""
+    float) that the source denotes; infinities, NaN and minus zero as Python floats.
+
+    Zero and minus zero are two literals, though Python has them equal: one over them differs.
+    """
 
     value: int | bool | float | Fraction
     dtype: DType
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Constant):
+            return NotImplemented
+        return self.dtype is other.dtype and same_literal(self.value, other.value)
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.dtype))
+
+
+def same_literal(first: int | bool | float | Fraction, second: int | bool | float | Fraction) -> bool:
+    """Whether two numbers are equal, the signs of zeros included."""
+    if first != second:
+        return first is second
+    return bool(first) or _negative_zero(first) == _negative_zero(second)
+
+
+def _negative_zero(value: int | bool | float | Fraction) -> bool:
+    return isinstance(value, float) and math.copysign(1, value) < 0
 
 
 @dataclass(frozen=True, slots=True)

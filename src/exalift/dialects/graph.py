@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from exalift.affine import Affine
+from exalift.affine import Affine, same_literal
 from exalift.base import NO_SPAN, Span
 
 from .types import Attributes, TensorType
@@ -21,10 +21,18 @@ class ArrayValue:
 
 @dataclass(frozen=True)
 class ConstantValue:
-    """A rank-0 literal; floating-point values as in `affine.Constant`."""
+    """A rank-0 literal; floating-point values, and when two are equal, as in `affine.Constant`."""
 
     value: int | bool | float | Fraction
     type: TensorType
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ConstantValue):
+            return NotImplemented
+        return self.type == other.type and same_literal(self.value, other.value)
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.type))
 
 
 @dataclass(frozen=True)
