@@ -15,6 +15,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -138,14 +139,17 @@ class _Process:
         # Buffers that nobody has any more. They go with the next request, since an object can end in the
         # middle of one.
         self.unused: list[int] = []
+        # One thread may load a kernel while another runs one.
+        self._lock = threading.RLock()
         # Its first answer says that it listens, to signals too.
         self._answer("start")
 
     def ask(self, operation: int, *parts: bytes | memoryview) -> bytes:
         """Raises DeviceError where the runner refuses, or is gone."""
-        while self.unused:
-            self._exchange(_FREE, struct.pack("<q", self.unused.pop()))
-        return self._exchange(operation, *parts)
+        with self._lock:
+            while self.unused:
+                self._exchange(_FREE, struct.pack("<q", self.unused.pop()))
+            return self._exchange(operation, *parts)
 
     def _exchange(self, operation: int, *parts: bytes | memoryview) -> bytes:
         length = sum(len(part) for part in parts)
@@ -274,7 +278,7 @@ class Aarch64Session:
         weakref.finalize(buffer, self.process.unused.append, number)
         return buffer
 
-    def put(self, value: Array) -> Aarch64Buffer:
+    def put(self, value: Array, *, shared: bool = False) -> Aarch64Buffer:
         buffer = self._allocate(type_of(value))
         if value.size:
             content = np.ascontiguousarray(value).reshape(-1).view(np.uint8)

@@ -58,7 +58,7 @@ class InterpreterSession:
     def _zeros(self, type: TensorShape) -> HostArray:
         return HostArray(zeros(type.dtype, type.extents), type)
 
-    def put(self, value: Array) -> HostArray:
+    def put(self, value: Array, *, shared: bool = False) -> HostArray:
         return HostArray(np.array(value), type_of(value))
 
     def get(self, buffer: HostArray) -> Array:

@@ -188,7 +188,7 @@ class IreeSession:
     def compile_kernel(self, routine: Routine) -> KernelExecutable:
         raise DeviceError(f"{self.device.name} runs no kernels, and was asked for {routine.name}")
 
-    def put(self, value: Array) -> IreeBuffer:
+    def put(self, value: Array, *, shared: bool = False) -> IreeBuffer:
         return IreeBuffer(iree.runtime.asdevicearray(self.driver_device, value), self.device)
 
     def own(self, buffer: Buffer) -> iree.runtime.DeviceArray:

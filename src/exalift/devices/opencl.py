@@ -169,7 +169,7 @@ class OpenclSession:
     def _zeros(self, type: TensorShape) -> OpenclBuffer:
         return self.put(np.zeros(type.extents, type.dtype.numpy_name))
 
-    def put(self, value: Array) -> OpenclBuffer:
+    def put(self, value: Array, *, shared: bool = False) -> OpenclBuffer:
         buffer = self._allocate(type_of(value))
         if value.size:
             cl.enqueue_copy(self.queue, buffer.memory, np.ascontiguousarray(value))

@@ -101,7 +101,7 @@ class KernelExecutable(Protocol):
 
 
 class Session(Protocol):
-    """A device in use. Not for several threads at once."""
+    """A device in use. Not for several threads at once, but that one may compile while another runs."""
 
     def compile_function(self, routine: Routine) -> FunctionExecutable:
         """Compile the routine's tensor function.
@@ -114,8 +114,12 @@ class Session(Protocol):
         """Compile the routine's kernel. Raises DeviceError as `compile_function` does."""
         ...
 
-    def put(self, value: Array) -> Buffer:
-        """A new buffer with the contents of a NumPy array, which may change afterwards."""
+    def put(self, value: Array, *, shared: bool = False) -> Buffer:
+        """A new buffer with the contents of a NumPy array, which may change afterwards.
+
+        shared: the array keeps its contents for as long as the buffer is used, so that a device which never
+        writes to buffers in place may take its memory as it is.
+        """
         ...
 
     def get(self, buffer: Buffer) -> Array:

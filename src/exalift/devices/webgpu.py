@@ -201,7 +201,7 @@ class WebgpuSession:
     def _zeros(self, type: TensorShape) -> WebgpuBuffer:
         return self.put(np.zeros(type.extents, type.dtype.numpy_name))
 
-    def put(self, value: Array) -> WebgpuBuffer:
+    def put(self, value: Array, *, shared: bool = False) -> WebgpuBuffer:
         type = type_of(value)
         reason = self.language.refuses(type.dtype)
         if reason:

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from jax.errors import JaxRuntimeError
 
-from exalift.base import DeviceError, TensorShape
+from exalift.base import DeviceError, DType, TensorShape
 from exalift.capsule import Routine, Signature
 from exalift.capsule.stablehlo_artifact import check_artifact, entry_module, serialize_portable
 
@@ -24,15 +24,18 @@ from .jax_functions import check_types, exported, struct, tensor_shape
 from .protocol import Array, Buffer, KernelExecutable, Timing
 
 
+_INTEGER = TensorShape((), DType.I64)
+_MOST_INTEGERS = 256
+_ALIGNMENT = 64
+"""Of memory that XLA takes over as it is, in bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class XlaBuffer:
-    """A JAX array as a session's buffer."""
+    """A JAX array as a session's buffer, with its type, which JAX takes long to tell."""
 
     value: jax.Array
-
-    @property
-    def type(self) -> TensorShape:
-        return tensor_shape(self.value)
+    type: TensorShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +81,41 @@ class XlaFunction:
     """A routine's tensor function, compiled."""
 
     executable: XlaExecutable
+    integers: dict[int, jax.Array]
+    """Integers that are on the device already: the end of one piece is the beginning of the next."""
 
     def run(self, operands: Sequence[Buffer | int]) -> tuple[Buffer, ...]:
-        with jax.enable_x64(True):
-            values = [
-                jax.device_put(np.int64(operand), self.executable.placement)
-                if isinstance(operand, int)
-                else _own(operand)
-                for operand in operands
-            ]
-        check_types(values, self.executable.signature)
-        return tuple(XlaBuffer(value) for value in self.executable.call(values))
+        signature = self.executable.signature
+        if len(operands) != len(signature.arguments):
+            raise DeviceError(
+                f"{signature.name} takes {len(signature.arguments)} arguments, got {len(operands)}"
+            )
+        values: list[jax.Array] = []
+        for position, (operand, type) in enumerate(zip(operands, signature.arguments, strict=True)):
+            got = _INTEGER if isinstance(operand, int) else operand.type
+            if got != type:
+                raise DeviceError(f"argument {position} of {signature.name} must be {type}, got {got}")
+            values.append(self._integer(operand) if isinstance(operand, int) else _own(operand))
+        results = self.executable.call(values)
+        return tuple(map(XlaBuffer, results, signature.results))
+
+    def _integer(self, value: int) -> jax.Array:
+        known = self.integers.get(value)
+        if known is None:
+            if len(self.integers) >= _MOST_INTEGERS:
+                self.integers.clear()
+            with jax.enable_x64(True):
+                known = jax.device_put(np.int64(value), self.executable.placement)
+            self.integers[value] = known
+        return known
+
+
+def _aligned_copy(value: Array) -> Array:
+    store = np.empty(value.nbytes + _ALIGNMENT, np.uint8)
+    shift = -store.ctypes.data % _ALIGNMENT
+    copy = store[shift : shift + value.nbytes].view(value.dtype).reshape(value.shape)
+    copy[...] = value
+    return copy
 
 
 def _own(buffer: Buffer) -> jax.Array:
@@ -110,16 +137,18 @@ class XlaSession:
                 f"{routine.name} has no tensor function, and {self.device.name} runs no kernels"
             )
         check_artifact(routine.function, routine.signature)
-        return XlaFunction(self.device.compile_artifact(routine.function, routine.signature))
+        return XlaFunction(self.device.compile_artifact(routine.function, routine.signature), {})
 
     def compile_kernel(self, routine: Routine) -> KernelExecutable:
         raise DeviceError(f"{self.device.name} runs no kernels, and was asked for {routine.name}")
 
-    def put(self, value: Array) -> XlaBuffer:
+    def put(self, value: Array, *, shared: bool = False) -> XlaBuffer:
+        # On the CPU, XLA takes an aligned array over as it is (whatever `may_alias` says), so it gets a copy
+        # that is nobody else's, and aligned, or else it would make another one.
+        own = value if shared else _aligned_copy(value)
         with jax.enable_x64(True):
-            # On the CPU, XLA takes an aligned array over as it is (whatever `may_alias` says), so it gets
-            # a copy that is nobody else's.
-            return XlaBuffer(jax.device_put(np.array(value), self.placement).block_until_ready())
+            placed = jax.device_put(own, self.placement).block_until_ready()
+        return XlaBuffer(placed, tensor_shape(placed))
 
     def get(self, buffer: Buffer) -> Array:
         return cast(Array, np.asarray(_own(buffer)))

@@ -66,8 +66,8 @@ class NativeSession:
     def compile_kernel(self, routine: Routine) -> KernelExecutable:
         raise DeviceError(f"native runs no kernels, and was asked for {routine.name}")
 
-    def put(self, value: Array) -> NativeBuffer:
-        return NativeBuffer(np.array(value))
+    def put(self, value: Array, *, shared: bool = False) -> NativeBuffer:
+        return NativeBuffer(value if shared else np.array(value))
 
     def get(self, buffer: Buffer) -> Array:
         return _own(buffer)

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from exalift.base import UsageError, write_atomically
-from exalift.capsule import Capsule, Cursor, Walk, from_bytes, live_at
+from exalift.capsule import Capsule, Cursor, Walk, from_bytes
 
 from .messages import pack, unpack
-from .state import State, checked_array, numpy_type
+from .state import State, checked_array, numpy_type, state_types
 from .state_file import cursor_fields, read_cursor
 
 MAGIC = b"\x89XCKP\r\n\x1a"
@@ -54,12 +54,12 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
     arrays = fields.object("arrays")
     fields.done()
     Walk(capsule, cursor)
-    wanted = live_at(capsule, cursor.positions)
+    wanted = state_types(capsule, cursor)
     state: State = {}
     for name in arrays.names():
         if name not in wanted:
             raise UsageError(f"the checkpoint has an array that is not wanted at its cursor: {name[:60]}")
-        type = capsule.array(name).type
+        type = wanted[name]
         raw = arrays.data(name, _BYTES)
         if len(raw) != type.bytes:
             raise UsageError(f"the checkpoint's {name} has {len(raw)} bytes, not {type.bytes}")

@@ -13,21 +13,20 @@ from exalift.capsule import (
     Capsule,
     Cursor,
     Leaf,
+    Loop,
     Operand,
     Routine,
+    Step,
     Sweep,
     Walk,
     bound_arrays,
-    live_at,
 )
 from exalift.devices import Buffer, Device, FunctionExecutable, KernelExecutable, Session
 
-from .state import State, checked_array, zeros
+from .state import State, checked_array, scratch_name, scratch_types, state_types, zeros
 
-SLICE_SECONDS = 0.02
-"""What one piece of a sweep is aimed to take. A step that cannot be cut takes what it takes."""
-
-_KERNEL_YIELDS = 1 << 10
+SLICE_SECONDS = 0.05
+"""What one piece is aimed to take. A step that cannot be cut takes what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +58,25 @@ def _lacking(routine: Routine) -> str:
 
 @dataclass(slots=True)
 class _Pace:
-    """How many iterations of a routine make one piece, learnt from the pieces before."""
+    """How many units (iterations, or yield points of a kernel) make one piece, learnt from the pieces before.
 
-    iterations: int = 1
+    cost: seconds a unit. The least of late counts, since a piece in which somebody else had the processor
+    tells nothing of the work; it may grow by a quarter a piece, where the work grows.
+    """
+
+    units: int = 1
+    cost: float = 0.0
 
     def learn(self, done: int, seconds: float, target: float) -> None:
+        measured = max(seconds / done, 1e-9)
+        self.cost = min(measured, 1.25 * self.cost) if self.cost else measured
         # At most twice as many as before: one lucky measurement must not make a slice without end.
-        fitting = int(done * target / max(seconds, 1e-9))
-        self.iterations = max(1, min(2 * max(done, self.iterations), fitting))
+        self.units = max(1, min(2 * max(done, self.units), int(target / self.cost)))
 
 
 @dataclass(slots=True)
 class Execution:
-    """A job in progress. `state` are the contents that are wanted at `cursor`, by name.
+    """A job in progress.
 
     slice_seconds: the aim for one piece. Raises UsageError for a cursor that is no place in the plan, and
     for arrays of other types than the schema's; DeviceError where the device fails.
@@ -86,7 +91,9 @@ class Execution:
     last_step: float = 0.0
     first_step: float = 0.0
     buffers: dict[str, Buffer] = field(default_factory=dict[str, Buffer])
+    _scratch: dict[str, tuple[Buffer, ...]] = field(default_factory=dict[str, tuple[Buffer, ...]])
     _paces: dict[str, _Pace] = field(default_factory=dict[str, _Pace])
+    _yields: dict[str, _Pace] = field(default_factory=dict[str, _Pace])
 
     @staticmethod
     def begin(
@@ -96,12 +103,22 @@ class Execution:
         state: State,
         cursor: Cursor = START,
         slice_seconds: float = SLICE_SECONDS,
+        *,
+        shared: bool = False,
     ) -> Execution:
-        """Put the state on the device, and stand at the cursor."""
+        """Put the state on the device, and stand at the cursor.
+
+        `state` are the contents that are wanted there, by name, and, inside a kernel, its scratch. shared:
+        their memory keeps its contents until the execution is dropped (see `Session.put`).
+        """
         execution = Execution(capsule, session, compiled, Walk(capsule, cursor), slice_seconds)
+        types = {array.name: array.type for array in capsule.state} | state_types(capsule, cursor)
         for name, value in state.items():
-            type = capsule.array(name).type
-            execution.buffers[name] = session.put(checked_array(value, type, name))
+            execution.buffers[name] = session.put(checked_array(value, types[name], name), shared=shared)
+        if cursor.kernel and (leaf := execution.walk.settle()) is not None:
+            count = len(scratch_types(capsule.routine(leaf.step.routine)))
+            given = tuple(execution.buffers.pop(scratch_name(n)) for n in range(count))
+            execution._scratch[leaf.step.routine] = given
         return execution
 
     @property
@@ -114,8 +131,14 @@ class Execution:
 
     def state(self) -> State:
         """What any device needs to go on from the cursor, copied from this one."""
-        wanted = live_at(self.capsule, self.cursor.positions)
-        return {name: self.session.get(self._buffer(name)) for name in sorted(wanted)}
+        cursor = self.cursor
+        leaf = self.walk.settle() if cursor.kernel else None
+        scratch = self._scratch_of(leaf.step.routine) if leaf is not None else ()
+        buffers = {scratch_name(n): buffer for n, buffer in enumerate(scratch)}
+        return {
+            name: self.session.get(buffers[name] if name in buffers else self._buffer(name))
+            for name in state_types(self.capsule, cursor)
+        }
 
     def pieces(self) -> Generator[Cursor]:
         """The coroutine: every resumption runs one piece, and yields where that has brought it."""
@@ -133,22 +156,32 @@ class Execution:
             self.buffers[name] = self.session.put(zeros(self.capsule.array(name).type))
         return self.buffers[name]
 
+    def _scratch_of(self, routine: str) -> tuple[Buffer, ...]:
+        """What the routine's kernel keeps for itself, on the device."""
+        if routine not in self._scratch:
+            types = self.compiled.kernels[routine].scratch
+            self._scratch[routine] = tuple(self.session.put(zeros(type)) for type in types)
+        return self._scratch[routine]
+
     def _operand(self, operand: Operand, counters: Mapping[str, int]) -> Buffer | int:
         return self._buffer(operand.name) if isinstance(operand, Array) else operand.at(counters)
 
     def _run(self, leaf: Leaf) -> None:
         step = leaf.step
-        pace = self._paces.setdefault(step.routine, _Pace())
-        limit = 0
-        if isinstance(step, Sweep):
-            limit = min(leaf.end, leaf.first + pace.iterations)
-        begun = time.perf_counter()
-        if step.routine in self.compiled.functions:
-            self._run_function(leaf, limit)
-        elif not self._run_kernel(leaf, limit):
+        if step.routine in self.compiled.kernels:
+            self._run_kernel(leaf)
             return
-        if isinstance(step, Sweep):
-            pace.learn(limit - leaf.first, time.perf_counter() - begun, self.slice_seconds)
+        pace = self._paces.setdefault(step.routine, _Pace())
+        limit = min(leaf.end, leaf.first + pace.units) if isinstance(step, Sweep) else 0
+        begun = time.perf_counter()
+        self._run_function(leaf, limit)
+        self._past(leaf, limit, time.perf_counter() - begun)
+
+    def _past(self, leaf: Leaf, limit: int, seconds: float) -> None:
+        """Move on behind a step, or behind the piece of a sweep up to `limit`, which took so long."""
+        if isinstance(leaf.step, Sweep):
+            pace = self._paces.setdefault(leaf.step.routine, _Pace())
+            pace.learn(limit - leaf.first, seconds, self.slice_seconds)
             self.walk.past(limit)
         else:
             self.walk.past()
@@ -162,24 +195,54 @@ class Execution:
         operands: list[Buffer | int] = [leaf.first, limit] if isinstance(step, Sweep) else []
         operands += [self._operand(operand, leaf.counters) for operand in step.operands]
         results = self.compiled.functions[step.routine].run(operands)
-        self.buffers.update(zip(step.results, results, strict=True))
+        for name, buffer in zip(step.results, results, strict=True):
+            # Two names for one buffer would be two for one place in the memory that it was taken from.
+            twice = any(buffer is operand for operand in operands)
+            self.buffers[name] = self.session.put(self.session.get(buffer)) if twice else buffer
 
-    def _run_kernel(self, leaf: Leaf, limit: int) -> bool:
-        """Whether the kernel came to the end of the step or piece."""
-        step = leaf.step
-        before = self.cursor
-        if before.kernel:
-            limit = before.limit
+    def _run_kernel(self, leaf: Leaf) -> None:
+        """Run a piece of a kernel: up to some yield point, or to the end of the step or sweep's piece."""
+        step, before = leaf.step, self.cursor
+        limit = before.limit
+        if isinstance(step, Sweep) and not before.kernel:
+            pace = self._paces.setdefault(step.routine, _Pace())
+            limit = min(leaf.end, leaf.first + pace.units)
         operands: list[Buffer | int] = [leaf.first, limit] if isinstance(step, Sweep) else []
         operands += [operand.at(leaf.counters) for operand in step.operands if not isinstance(operand, Array)]
         operands += [self._buffer(name) for name in bound_arrays(step)]
-        executable = self.compiled.kernels[step.routine]
-        # What a kernel keeps in arrays of its own is not in the state: such a one is not left in the middle.
-        budget = None if executable.scratch else _KERNEL_YIELDS
-        stopped = executable.run(operands, before.kernel, budget)
+        operands += self._scratch_of(step.routine)
+        yields = self._yields.setdefault(step.routine, _Pace())
+        begun = time.perf_counter()
+        stopped = self.compiled.kernels[step.routine].run(operands, before.kernel, yields.units - 1)
+        seconds = time.perf_counter() - begun
         if stopped is not None:
+            yields.learn(yields.units, seconds, self.slice_seconds)
             self.walk.inside(stopped, leaf.first, limit)
-        return stopped is None
+        elif before.kernel:
+            # How long the whole piece took is not known: it was cut.
+            self.walk.past(limit if isinstance(step, Sweep) else None)
+        else:
+            self._past(leaf, limit, seconds)
+
+
+def warm_up(capsule: Capsule, session: Session, compiled: Compiled) -> None:
+    """Have the device do now what it does at a routine's first run only: a sweep without iterations is run.
+
+    Calls are not: they would take as long as in earnest. Raises DeviceError where the device fails.
+    """
+    pending: list[Step] = list(capsule.plan)
+    seen: set[str] = set()
+    while pending:
+        step = pending.pop()
+        if isinstance(step, Loop):
+            pending.extend(step.body)
+        elif isinstance(step, Sweep) and step.routine in compiled.functions and step.routine not in seen:
+            seen.add(step.routine)
+            types = capsule.routine(step.routine).signature.arguments[2:]
+            given = zip(step.operands, types, strict=True)
+            operands = [session.put(zeros(t)) if isinstance(o, Array) else 0 for o, t in given]
+            for buffer in compiled.functions[step.routine].run([0, 0, *operands]):
+                session.get(buffer)
 
 
 def run_to_end(capsule: Capsule, device: Device, state: State, slice_seconds: float = SLICE_SECONDS) -> State:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
-from exalift.base import TensorShape, UsageError, default_range, input_generator, random_numbers
-from exalift.capsule import Capsule
+from exalift.base import DeviceError, TensorShape, UsageError, default_range, input_generator, random_numbers
+from exalift.capsule import Capsule, Cursor, Loop, Routine, Step, live_at
+from exalift.capsule.kernels import scratch_of
 from exalift.devices import Array
+from exalift.devices.kernel_execution import read_kernel
 
 try:
     import ml_dtypes
@@ -30,6 +33,51 @@ def numpy_type(type: TensorShape) -> np.dtype[np.generic]:
 def zeros(type: TensorShape) -> Array:
     """An array of the type, full of zeros."""
     return np.zeros(type.extents, numpy_type(type))
+
+
+def scratch_name(position: int) -> str:
+    """The name of a kernel's scratch array in a state; no array of a schema can have it."""
+    return f"scratch:{position}"
+
+
+@lru_cache(maxsize=256)
+def scratch_types(routine: Routine) -> tuple[TensorShape, ...]:
+    """What the routine's kernel keeps for itself while it stands at a yield point, in order.
+
+    Nothing where it has no kernel, or one that is not valid and so never runs.
+    """
+    if routine.kernel is None:
+        return ()
+    try:
+        kernel = read_kernel(routine)
+    except DeviceError:
+        return ()
+    return tuple(TensorShape(buffer.shape, buffer.dtype) for buffer in scratch_of(kernel))
+
+
+def state_types(capsule: Capsule, cursor: Cursor) -> dict[str, TensorShape]:
+    """The arrays that a job needs to go on from a cursor, by name: what is wanted of the schema, and inside a
+    kernel also the kernel's scratch."""
+    found = {name: capsule.array(name).type for name in sorted(live_at(capsule, cursor.positions))}
+    if cursor.kernel and (routine := routine_at(capsule, cursor)) is not None:
+        found |= {scratch_name(n): type for n, type in enumerate(scratch_types(routine))}
+    return found
+
+
+def routine_at(capsule: Capsule, cursor: Cursor) -> Routine | None:
+    """The routine that the step at a cursor calls; None at a loop or the end."""
+    steps: Sequence[Step] = capsule.plan
+    step: Step | None = None
+    for position in cursor.positions:
+        step = steps[position] if position < len(steps) else None
+        steps = step.body if isinstance(step, Loop) else ()
+    return None if step is None or isinstance(step, Loop) else capsule.routine(step.routine)
+
+
+def state_bytes(capsule: Capsule) -> int:
+    """The most bytes that a job's state can have: the schema's arrays and the largest scratch."""
+    scratch = (sum(type.bytes for type in scratch_types(routine)) for routine in capsule.routines)
+    return sum(array.type.bytes for array in capsule.state) + max(scratch, default=0)
 
 
 def initial_state(capsule: Capsule, inputs: Mapping[str, Array]) -> State:

@@ -1,32 +1,45 @@
 """A job's state in a file that outlives every process: two slots, written in turn.
 
-A slot is its header (a checksum, then JSON: a sequence number, the cursor, the arrays' names) and every array
-of the schema at its own offset. The data is written before the header, so that a process that is killed at
+A slot is its header (a checksum, then JSON: a sequence number, the cursor, the arrays' names), every array
+of the schema at its own offset, and room for what the kernel in progress keeps for itself. The data is written before the header, so that a process that is killed at
 any moment leaves one whole slot: the last yield before. Machines that lose power are another matter, for
 which `checkpoint` writes files that are flushed to the disk.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import mmap
 import os
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from exalift.base import Fields, UsageError, as_integer
-from exalift.capsule import Capsule, Cursor
+from exalift.base import Fields, TensorShape, UsageError, as_integer
+from exalift.capsule import START, Capsule, Cursor, Routine
 
-from .state import State, numpy_type
+from .state import State, numpy_type, scratch_types, state_types
 
 _HEADER_BYTES = 1 << 16
 _HEAD = struct.Struct("<II")
 _ALIGNMENT = 4096
+_FAULTED_BYTES = 1 << 30
+_MADV_POPULATE_WRITE = 23
+"""Of Linux, since 5.14; Python's mmap does not name it yet."""
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
+def _scratch_bytes(routine: Routine) -> int:
+    return sum(_aligned(type.bytes) for type in scratch_types(routine))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +74,11 @@ def read_cursor(fields: Fields) -> Cursor:
 
 
 class StateFile:
-    """The file, mapped and locked: whoever has it open is the one that runs the job.
+    """The file, mapped, and locked where it is not `shared`: whoever has it locked runs the job.
 
     `shared` opens it for reading beside that one, which holds for as long as it takes to read once: the
-    newest slot is the last to be written over.
+    newest slot is the last to be written over. Whoever will have it next opens it so, ahead of time, and then
+    locks it.
     """
 
     def __init__(self, path: Path, capsule: Capsule, *, create: bool = False, shared: bool = False) -> None:
@@ -74,12 +88,14 @@ class StateFile:
         end = _HEADER_BYTES
         for array in capsule.state:
             self._offsets[array.name] = end
-            end += -(-array.type.bytes // _ALIGNMENT) * _ALIGNMENT
+            end += _aligned(array.type.bytes)
+        self._scratch = end
+        end += max((_scratch_bytes(routine) for routine in capsule.routines), default=0)
         self._slot_bytes = end
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         self._handle = os.open(path, flags, 0o600)
         if not shared:
-            fcntl.flock(self._handle, fcntl.LOCK_EX)
+            self.lock()
         if create:
             os.ftruncate(self._handle, 2 * end)
         if os.fstat(self._handle).st_size != 2 * end:
@@ -87,15 +103,37 @@ class StateFile:
             raise UsageError(f"{path} is not the state of {capsule.name}")
         self._map = mmap.mmap(self._handle, 2 * end)
 
+    def lock(self) -> None:
+        """Wait until no other process has it, and take it. Raises OSError."""
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+
+    def fault_in(self) -> None:
+        """Have the kernel give the pages now, and not one by one while a job stands still for them."""
+        if self._slot_bytes <= _FAULTED_BYTES:
+            # Kernels before 5.14 do not know it, and then the pages come when they are wanted.
+            with contextlib.suppress(OSError):
+                self._map.madvise(_MADV_POPULATE_WRITE)
+
+    def _place(self, name: str, types: Mapping[str, TensorShape]) -> int:
+        """Where an array is in a slot; scratch lies in its order, `types` being those of the state."""
+        if name in self._offsets:
+            return self._offsets[name]
+        place = self._scratch
+        for other, type in types.items():
+            if other == name:
+                return place
+            place += 0 if other in self._offsets else _aligned(type.bytes)
+        raise UsageError(f"the state has no array {name[:60]}")
+
     def write(self, cursor: Cursor, state: State, steps: int) -> None:
         """Keep a yield point: the older slot is replaced."""
         sequences = [self._sequence(slot) for slot in (0, 1)]
         slot = 0 if sequences[0] <= sequences[1] else 1
         base = slot * self._slot_bytes
+        types = state_types(self._capsule, cursor)
         for name, value in state.items():
-            target = np.frombuffer(self._map, value.dtype, value.size, base + self._offsets[name]).reshape(
-                value.shape
-            )
+            place = base + self._place(name, types)
+            target = np.frombuffer(self._map, value.dtype, value.size, place).reshape(value.shape)
             target[...] = value
         header = {
             "sequence": max(sequences) + 1,
@@ -111,7 +149,8 @@ class StateFile:
     def read(self, *, views: bool = False) -> Saved | None:
         """The newest whole slot; None where nothing was ever written.
 
-        Arrays are copies, or views of the file, which are to be gone before it is written or closed.
+        Arrays are copies, or views of the file: they hold until the second `write` from here, and whoever
+        shows them further keeps the mapping alive.
         """
         slot = 0 if self._sequence(0) > self._sequence(1) else 1
         header = self._header(slot)
@@ -120,13 +159,21 @@ class StateFile:
         sequence, steps = header.integer("sequence"), header.integer("steps")
         cursor = read_cursor(header.object("cursor"))
         state: State = {}
+        types = state_types(self._capsule, cursor)
         for name in header.list("arrays"):
-            type = self._capsule.array(str(name)).type
+            type = types[str(name)] if str(name) in types else self._capsule.array(str(name)).type
             count = type.bytes // type.dtype.bytes
-            offset = slot * self._slot_bytes + self._offsets[str(name)]
+            offset = slot * self._slot_bytes + self._place(str(name), types)
             view = np.frombuffer(self._map, numpy_type(type), count, offset)
             state[str(name)] = view.reshape(type.extents) if views else view.reshape(type.extents).copy()
         return Saved(sequence, cursor, state, steps)
+
+    def place(self) -> tuple[int, Cursor]:
+        """The sequence number and the cursor of the newest whole slot; 0 and the start where there is none."""
+        header = self._header(0 if self._sequence(0) > self._sequence(1) else 1)
+        if header is None:
+            return 0, START
+        return header.integer("sequence"), read_cursor(header.object("cursor"))
 
     def _header(self, slot: int) -> Fields | None:
         base = slot * self._slot_bytes
@@ -143,6 +190,9 @@ class StateFile:
     def close(self) -> None:
         """Let others have it. May be called twice."""
         if self._handle >= 0:
-            self._map.close()
+            # A device that took the memory over as it is may not have let go of it yet; the mapping then
+            # ends with the last of these arrays.
+            with contextlib.suppress(BufferError):
+                self._map.close()
             os.close(self._handle)
             self._handle = -1
