@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     for move in record.migrations:
         print(
             f"moved from {move.source} to {move.destination}: down for {move.downtime * 1e3:.3f} ms, "
-            f"prepared in {move.preparation:.3f} s"
+            f"prepared in {move.preparation:.3f} s{', inside a kernel' if move.inside else ''}"
         )
     if record.crashes:
         print(f"{record.crashes} workers died while they ran it")

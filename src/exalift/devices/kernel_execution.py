@@ -183,9 +183,9 @@ class ScheduledKernel(Generic[B]):
         if not cursor:
             return schedule.start
         try:
-            position = Position(cursor[0], tuple(cursor[2:]), cursor[1])
+            position = position_of(cursor)
             schedule.check(position)
-        except (UsageError, IndexError) as error:
+        except UsageError as error:
             raise DeviceError(f"{self.kernel.name}: {cursor} is no cursor of it") from error
         return position
 
@@ -222,3 +222,10 @@ def _box(extents: tuple[int, ...], frame: tuple[int, ...]) -> NDArray[np.intp]:
 def cursor_of(position: Position) -> KernelCursor:
     """The position as integers; () is the beginning."""
     return (position.instruction, position.passed, *position.counters)
+
+
+def position_of(cursor: KernelCursor) -> Position:
+    """The reverse of `cursor_of`. Raises UsageError for integers that are none."""
+    if len(cursor) < 2:
+        raise UsageError(f"{cursor} is no cursor of a kernel")
+    return Position(cursor[0], tuple(cursor[2:]), cursor[1])

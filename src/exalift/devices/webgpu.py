@@ -20,7 +20,8 @@ from wgpu.backends.wgpu_native.extras import set_instance_extras
 
 from exalift.base import DeviceError, DType, TensorShape
 from exalift.capsule import Routine
-from exalift.capsule.kernels import Kernel, Launch, placed_nests
+from exalift.capsule.kernels import For, If, Kernel, Launch, Statement, placed_nests
+from exalift.capsule.kernels.bounds import Scope, extent_of
 
 from .emission import KernelText, NestText, emit_kernel, local
 from .interpreter import type_of
@@ -33,6 +34,23 @@ _MOST_GROUPS = 65535
 _STRIDE = 256
 """Bytes between the integers of two launches: the largest alignment that a device may ask for."""
 _NARROW = {DType.I8: np.int32, DType.I16: np.int32, DType.UI8: np.uint32, DType.UI16: np.uint32}
+
+
+_SOFTWARE = "llvmpipe"
+_SOFTWARE_ITERATIONS = 65535
+"""Mesa's software driver ends a shader's loops after so many iterations of them all, and says nothing."""
+
+
+def _iterations(body: tuple[Statement, ...], scope: Scope) -> int:
+    """The most loop iterations that a work-item can do. The recursion is over the nesting."""
+    count = 0
+    for statement in body:
+        if isinstance(statement, For):
+            inner = _iterations(statement.body, scope.inside(statement.range, uniform=False))
+            count += extent_of(statement.range, scope) * (1 + inner)
+        elif isinstance(statement, If):
+            count += _iterations(statement.body, scope)
+    return count
 
 
 def wgsl_text(kernel: Kernel, language: WgslLanguage) -> tuple[tuple[str, ...], KernelText]:
@@ -167,6 +185,15 @@ class WebgpuSession:
     def compile_kernel(self, routine: Routine) -> ScheduledKernel[WebgpuBuffer]:
         kernel = read_kernel(routine)
         sources, text = wgsl_text(kernel, self.language)
+        for nest in placed_nests(kernel) if _SOFTWARE in self.language.name else ():
+            scope = nest.scope
+            for axis in nest.nest.axes:
+                scope = scope.inside(axis, uniform=False)
+            if _iterations(nest.nest.body, scope) > _SOFTWARE_ITERATIONS:
+                raise DeviceError(
+                    f"{kernel.name}: a work-item can do more than {_SOFTWARE_ITERATIONS} loop iterations, "
+                    f"after which {self.language.name} ends loops early"
+                )
         most = int(self.device.limits["max-storage-buffers-per-shader-stage"])
         for nest in text.nests:
             if len(nest.buffers) + 1 > most:

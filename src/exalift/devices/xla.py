@@ -23,7 +23,6 @@ from exalift.capsule.stablehlo_artifact import check_artifact, entry_module, ser
 from .jax_functions import check_types, exported, struct, tensor_shape
 from .protocol import Array, Buffer, KernelExecutable, Timing
 
-
 _INTEGER = TensorShape((), DType.I64)
 _MOST_INTEGERS = 256
 _ALIGNMENT = 64

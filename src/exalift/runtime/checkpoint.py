@@ -14,7 +14,7 @@ from exalift.base import UsageError, write_atomically
 from exalift.capsule import Capsule, Cursor, Walk, from_bytes
 
 from .messages import pack, unpack
-from .state import State, checked_array, numpy_type, state_types
+from .state import State, check_inside_kernel, checked_array, numpy_type, state_types
 from .state_file import cursor_fields, read_cursor
 
 MAGIC = b"\x89XCKP\r\n\x1a"
@@ -53,7 +53,7 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
     cursor = read_cursor(fields.object("cursor"))
     arrays = fields.object("arrays")
     fields.done()
-    Walk(capsule, cursor)
+    walk = Walk(capsule, cursor)
     wanted = state_types(capsule, cursor)
     state: State = {}
     for name in arrays.names():
@@ -64,6 +64,8 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
         if len(raw) != type.bytes:
             raise UsageError(f"the checkpoint's {name} has {len(raw)} bytes, not {type.bytes}")
         state[name] = checked_array(np.frombuffer(raw, numpy_type(type)).reshape(type.extents), type, name)
+    if cursor.kernel and (leaf := walk.settle()) is not None:
+        check_inside_kernel(capsule.routine(leaf.step.routine), leaf, cursor, state)
     return Checkpoint(sealed, capsule, cursor, state)
 
 

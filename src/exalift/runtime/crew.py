@@ -18,7 +18,7 @@ from .messages import ClosedError, pack, receive
 @dataclass(frozen=True, slots=True)
 class Event:
     """What a worker said: `time` is a monotonic clock's, the same for all processes of the machine; `cursor`
-    where the job is, if it said so."""
+    where the job is, if it said so; `inside` whether it stopped inside a kernel."""
 
     device: str
     what: str
@@ -27,6 +27,7 @@ class Event:
     steps: int = 0
     time: float = 0.0
     cursor: Cursor | None = None
+    inside: bool = False
 
 
 Listener = Callable[[Event], Awaitable[None]]
@@ -118,6 +119,7 @@ def _event(device: str, fields: Fields) -> Event:
         fields.integer("steps", 0) if fields.has("steps") else 0,
         time,
         _cursor(fields) if fields.has("positions") else None,
+        fields.truth("inside") if fields.has("inside") else False,
     )
 
 

@@ -26,11 +26,16 @@ from .overview import DaemonView, JobView
 from .policy import WEIGHTS, Demand, Room, admit, place
 from .progress import Meter
 from .record import Migration, Record, Status, read_record
+from .state import state_bytes
 from .state_file import StateFile
 from .tenants import Tenant, find_tenant, read_tenants
 
 SOCKET = "socket"
 _MOST_CRASHES = 3
+"""So many workers may die in a row while they run a job, without a yield kept between ..."""
+
+_MOST_CRASHES_IN_ALL = 100
+# ... and so many at all: workers are there for others too.
 
 
 @dataclass(slots=True)
@@ -41,6 +46,7 @@ class _Move:
     begun: float
     prepared: float = 0.0
     last_step: float = 0.0
+    inside: bool = False
     done: asyncio.Future[Migration] | None = None
 
 
@@ -58,6 +64,9 @@ class Daemon:
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     crew: Crew = field(default_factory=Crew)
     meters: dict[str, Meter] = field(default_factory=dict[str, Meter])
+    stuck: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    shunned: dict[str, str] = field(default_factory=dict[str, str])
+    inside: set[str] = field(default_factory=set[str])
     kept: dict[str, asyncio.Future[None]] = field(default_factory=dict[str, "asyncio.Future[None]"])
 
     def folder(self, name: str) -> Path:
@@ -71,18 +80,47 @@ class Daemon:
                 if not record.status.is_end:
                     self.capsules[record.name] = read_capsule(folder / "job.xcap").capsule
                     record.status, record.device = Status.WAITING, ""
+                    self._look_up(record)
                 self.records[record.name] = record
             except (ExaliftError, OSError):
                 continue
 
     # Jobs and devices
 
-    def _able(self, capsule: Capsule, wanted: str) -> tuple[str, ...]:
-        """The devices that can run a capsule, of those that are wanted."""
+    def _look_up(self, record: Record) -> int:
+        """Note whether a job that runs nowhere stands inside a kernel; the number of yields kept so far."""
+        file = StateFile(self.folder(record.name) / "state", self.capsules[record.name], shared=True)
+        sequence, cursor = file.place()
+        file.close()
+        self._note_inside(record.name, bool(cursor.kernel))
+        return sequence
+
+    def _is_given_up(self, record: Record) -> bool:
+        """Whether a job whose worker has just died, once more, is not to be given to another one."""
+        try:
+            sequence = self._look_up(record)
+        except (ExaliftError, OSError):
+            return True
+        before, count = self.stuck.get(record.name, (0, 0))
+        count = count + 1 if sequence == before else 1
+        self.stuck[record.name] = (sequence, count)
+        return count >= _MOST_CRASHES or record.crashes >= _MOST_CRASHES_IN_ALL
+
+    def _note_inside(self, job: str, inside: bool) -> None:
+        self.inside.discard(job)
+        if inside:
+            self.inside.add(job)
+
+    def _able(self, capsule: Capsule, wanted: str, *, inside: bool = False) -> tuple[str, ...]:
+        """The devices that can run a capsule, of those that are wanted.
+
+        inside: from inside a kernel, where no device can that takes functions instead.
+        """
         return tuple(
             name
             for name, device in self.devices.items()
             if wanted in ("any", name, device.kind)
+            and not (inside and device.runs_functions)
             and all(
                 (r.function is not None and device.runs_functions)
                 or (r.kernel is not None and device.runs_kernels)
@@ -91,7 +129,10 @@ class Daemon:
         )
 
     def _demand(self, record: Record) -> Demand:
-        able = self._able(self.capsules[record.name], record.wanted)
+        inside = record.name in self.inside
+        able = self._able(self.capsules[record.name], record.wanted, inside=inside)
+        # Not where it has just crashed, if it can be elsewhere.
+        able = tuple(name for name in able if name != self.shunned.get(record.name)) or able
         return Demand(record.name, record.tenant, record.priority, record.bytes, record.arrival, able)
 
     def _unfinished(self) -> list[Demand]:
@@ -117,6 +158,8 @@ class Daemon:
             "job": record.name,
             "folder": str(self.folder(record.name)),
             "weight": WEIGHTS[record.priority],
+            "inside": (move := self.moves.get(record.name)) is not None
+            and not self.devices[move.destination].runs_functions,
         }
         self.crew.send(device, message, self._on_event)
 
@@ -151,16 +194,17 @@ class Daemon:
                 move.prepared = time.monotonic()
                 self._tell(record, "yield", record.device)
             case "yielded" if move is not None and event.device == record.device:
-                move.last_step = event.time
+                move.last_step, move.inside = event.time, event.inside
                 source, record.device = record.device, move.destination
-                record.keep(self.folder(record.name))
                 self._tell(record, "start", record.device)
+                record.keep(self.folder(record.name))
                 record.reason = f"moving from {source}"
             case "first_step" if move is not None and event.device == record.device == move.destination:
                 source = record.reason.removeprefix("moving from ")
                 record.reason = ""
                 downtime = event.time - move.last_step if move.last_step else 0.0
-                done = Migration(source, move.destination, downtime, move.prepared - move.begun, time.time())
+                prepared = move.prepared - move.begun
+                done = Migration(source, move.destination, downtime, prepared, time.time(), move.inside)
                 record.migrations.append(done)
                 record.keep(self.folder(record.name))
                 self._end_move(record, done)
@@ -197,13 +241,15 @@ class Daemon:
             if record.device != device or record.status.is_end:
                 continue
             record.crashes += 1
-            if record.crashes >= _MOST_CRASHES:
+            if self._is_given_up(record):
                 self._end(record, Status.FAILED, f"{record.crashes} workers died while they ran it: {reason}")
                 continue
             record.status, record.device = Status.WAITING, ""
-            others = [name for name in self._able(self.capsules[record.name], "any") if name != device]
+            able = self._able(self.capsules[record.name], "any", inside=record.name in self.inside)
+            others = [name for name in able if name != device]
             if record.wanted != "any" and others:
                 record.wanted = "any"
+            self.shunned[record.name] = device
             record.keep(self.folder(record.name))
 
     # What tenants ask
@@ -211,7 +257,7 @@ class Daemon:
     async def submit(self, tenant: Tenant, submission: Submission) -> Record:
         """A new job. Raises UsageError where there is no room for it."""
         capsule = submission.capsule
-        size = sum(array.type.bytes for array in capsule.state)
+        size = state_bytes(capsule)
         arrival = 1 + max((record.arrival for record in self.records.values()), default=0)
         record = Record(
             secrets.token_hex(8),
@@ -223,7 +269,8 @@ class Daemon:
             arrival,
             submitted=time.time(),
         )
-        able = self._able(capsule, record.wanted)
+        inside = submission.cursor is not None and bool(submission.cursor.kernel)
+        able = self._able(capsule, record.wanted, inside=inside)
         demand = Demand(record.name, record.tenant, record.priority, size, arrival, able)
         admit(demand, self._unfinished(), tenant.quota, self.room)
         folder = self.folder(record.name)
@@ -234,6 +281,7 @@ class Daemon:
         file.close()
         record.keep(folder)
         self.records[record.name], self.capsules[record.name] = record, capsule
+        self._note_inside(record.name, inside)
         self.schedule()
         return record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from exalift.base import DeviceError
 from exalift.capsule import (
     START,
     Array,
+    Call,
     Capsule,
     Cursor,
     Leaf,
@@ -27,6 +29,9 @@ from .state import State, checked_array, scratch_name, scratch_types, state_type
 
 SLICE_SECONDS = 0.05
 """What one piece is aimed to take. A step that cannot be cut takes what it takes."""
+
+
+_YIELD = re.compile(r"\byield\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,23 +231,46 @@ class Execution:
 
 
 def warm_up(capsule: Capsule, session: Session, compiled: Compiled) -> None:
-    """Have the device do now what it does at a routine's first run only: a sweep without iterations is run.
+    """Have the device do now what it does at a routine's first run only.
 
-    Calls are not: they would take as long as in earnest. Raises DeviceError where the device fails.
+    A sweep's function runs no iteration, a kernel goes to its first yield point, both on zeros. What cannot
+    be cut, a call of a function or of a kernel without yields, is left out: it would take as long as ever.
+    Raises DeviceError where the device fails.
     """
-    pending: list[Step] = list(capsule.plan)
+    pending: list[Step] = list(reversed(capsule.plan))
     seen: set[str] = set()
     while pending:
         step = pending.pop()
         if isinstance(step, Loop):
-            pending.extend(step.body)
-        elif isinstance(step, Sweep) and step.routine in compiled.functions and step.routine not in seen:
+            pending.extend(reversed(step.body))
+        elif step.routine not in seen:
             seen.add(step.routine)
-            types = capsule.routine(step.routine).signature.arguments[2:]
-            given = zip(step.operands, types, strict=True)
-            operands = [session.put(zeros(t)) if isinstance(o, Array) else 0 for o, t in given]
-            for buffer in compiled.functions[step.routine].run([0, 0, *operands]):
-                session.get(buffer)
+            kernel = compiled.kernels.get(step.routine)
+            if kernel is None and isinstance(step, Sweep):
+                _warm_function(capsule.routine(step.routine), session, compiled.functions[step.routine], step)
+            elif kernel is not None and _YIELD.search(capsule.routine(step.routine).kernel or ""):
+                _warm_kernel(capsule, session, kernel, step)
+
+
+def _warm_function(routine: Routine, session: Session, function: FunctionExecutable, step: Sweep) -> None:
+    given = zip(step.operands, routine.signature.arguments[2:], strict=True)
+    operands = [session.put(zeros(type)) if isinstance(o, Array) else 0 for o, type in given]
+    for buffer in function.run([0, 0, *operands]):
+        session.get(buffer)
+
+
+def _warm_kernel(capsule: Capsule, session: Session, kernel: KernelExecutable, step: Call | Sweep) -> None:
+    # Integers that an execution would give: the first ones, where every counter is at its loop's beginning.
+    execution = Execution(capsule, session, Compiled({}, {step.routine: kernel}), Walk(capsule))
+    leaf = execution.walk.settle()
+    if leaf is None or leaf.step is not step:
+        return
+    operands: list[Buffer | int] = [leaf.first, leaf.first + 1] if isinstance(step, Sweep) else []
+    operands += [operand.at(leaf.counters) for operand in step.operands if not isinstance(operand, Array)]
+    types = [capsule.array(name).type for name in bound_arrays(step)] + list(kernel.scratch)
+    buffers = [session.put(zeros(type)) for type in types]
+    kernel.run([*operands, *buffers], (), 0)
+    session.get(buffers[0])
 
 
 def run_to_end(capsule: Capsule, device: Device, state: State, slice_seconds: float = SLICE_SECONDS) -> State:

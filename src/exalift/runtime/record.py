@@ -31,13 +31,14 @@ class Status(Enum):
 class Migration:
     """A move. Seconds from the last step completed at the source to the first completed at the destination,
     and of preparing the destination before, while the job went on; `at` is when it ended, in Unix's seconds,
-    0 where nobody noted it."""
+    0 where nobody noted it. inside: whether the job was in the middle of a kernel."""
 
     source: str
     destination: str
     downtime: float
     preparation: float
     at: float = 0.0
+    inside: bool = False
 
     @property
     def warm(self) -> bool:
@@ -91,6 +92,7 @@ class Record:
                     "preparation_us": round(move.preparation * 1e6),
                     "at_ms": round(move.at * 1e3),
                     "warm": move.warm,
+                    "inside": move.inside,
                 }
                 for move in self.migrations
             ],
@@ -142,6 +144,7 @@ def _migration(item: Fields) -> Migration:
         item.integer("downtime_us") / 1e6,
         item.integer("preparation_us") / 1e6,
         _seconds(item, "at_ms"),
+        item.truth("inside") if item.has("inside") else False,
     )
 
 

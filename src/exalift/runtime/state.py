@@ -8,10 +8,11 @@ from functools import lru_cache
 import numpy as np
 
 from exalift.base import DeviceError, TensorShape, UsageError, default_range, input_generator, random_numbers
-from exalift.capsule import Capsule, Cursor, Loop, Routine, Step, live_at
-from exalift.capsule.kernels import scratch_of
+from exalift.capsule import Array as ArrayOperand
+from exalift.capsule import Capsule, Cursor, Leaf, Loop, Routine, Step, Sweep, live_at
+from exalift.capsule.kernels import check_stopped, scratch_of
 from exalift.devices import Array
-from exalift.devices.kernel_execution import read_kernel
+from exalift.devices.kernel_execution import position_of, read_kernel
 
 try:
     import ml_dtypes
@@ -62,6 +63,29 @@ def state_types(capsule: Capsule, cursor: Cursor) -> dict[str, TensorShape]:
     if cursor.kernel and (routine := routine_at(capsule, cursor)) is not None:
         found |= {scratch_name(n): type for n, type in enumerate(scratch_types(routine))}
     return found
+
+
+def check_inside_kernel(routine: Routine, leaf: Leaf, cursor: Cursor, state: Mapping[str, Array]) -> None:
+    """Raise UsageError where a state that came from elsewhere is none that the routine's kernel can have left
+    at the cursor: devices trust it, and what they address follows from it."""
+    try:
+        kernel = read_kernel(routine)
+    except DeviceError as error:
+        raise UsageError(f"the cursor is inside a kernel that cannot run: {error}") from error
+    step = leaf.step
+    integers = [leaf.first, cursor.limit] if isinstance(step, Sweep) else []
+    integers += [
+        operand.at(leaf.counters) for operand in step.operands if not isinstance(operand, ArrayOperand)
+    ]
+    if len(integers) != len(kernel.parameters):
+        raise UsageError(f"{kernel.name} takes {len(kernel.parameters)} integers, got {len(integers)}")
+    scratch: dict[str, Array] = {}
+    for number, buffer in enumerate(scratch_of(kernel)):
+        if scratch_name(number) not in state:
+            raise UsageError(f"the state lacks {scratch_name(number)}, which the kernel goes on from")
+        scratch[buffer.name] = state[scratch_name(number)]
+    parameters = {p.name: value for p, value in zip(kernel.parameters, integers, strict=True)}
+    check_stopped(kernel, parameters, position_of(cursor.kernel), scratch)
 
 
 def routine_at(capsule: Capsule, cursor: Cursor) -> Routine | None:

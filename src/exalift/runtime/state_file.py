@@ -1,9 +1,9 @@
 """A job's state in a file that outlives every process: two slots, written in turn.
 
-A slot is its header (a checksum, then JSON: a sequence number, the cursor, the arrays' names), every array
-of the schema at its own offset, and room for what the kernel in progress keeps for itself. The data is written before the header, so that a process that is killed at
-any moment leaves one whole slot: the last yield before. Machines that lose power are another matter, for
-which `checkpoint` writes files that are flushed to the disk.
+A slot is its header (a checksum, then JSON: a sequence number, the cursor, the arrays' names), every array of
+the schema at its own offset, and room for what the kernel in progress keeps for itself. The data is written
+before the header, so that a process that is killed at any moment leaves one whole slot: the last yield
+before. Machines that lose power are another matter, for which `checkpoint` writes files that are flushed.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class StateFile:
         return Saved(sequence, cursor, state, steps)
 
     def place(self) -> tuple[int, Cursor]:
-        """The sequence number and the cursor of the newest whole slot; 0 and the start where there is none."""
+        """The newest whole slot's sequence number and cursor; 0 and the start where there is none."""
         header = self._header(0 if self._sequence(0) > self._sequence(1) else 1)
         if header is None:
             return 0, START
@@ -194,5 +194,7 @@ class StateFile:
             # ends with the last of these arrays.
             with contextlib.suppress(BufferError):
                 self._map.close()
+            # The mapping has a handle of its own, with which the lock would live on.
+            fcntl.flock(self._handle, fcntl.LOCK_UN)
             os.close(self._handle)
             self._handle = -1

@@ -22,8 +22,9 @@ from queue import SimpleQueue
 from exalift.base import ExaliftError, Fields, write_arrays
 from exalift.capsule import Capsule, Cursor, read_capsule
 from exalift.devices import Device, Session, find_device
+from exalift.devices.process import compute_in_the_calling_thread
 
-from .execution import Compiled, Execution, compile_routines
+from .execution import Compiled, Execution, compile_routines, warm_up
 from .messages import ClosedError, Line
 from .state import results_of
 from .state_file import StateFile
@@ -31,9 +32,11 @@ from .state_file import StateFile
 KEEP_SECONDS = 0.1
 """A slice, as far as crashes go: the state is kept at the first yield after this long at the latest ..."""
 
-_KEEP_SHARE = 50
+_KEEP_SHARE = 100
 # ... or after this many times what keeping it took, where the state is large.
 _PROGRESS_SECONDS = 0.2
+_MOST_COMPILED = 8
+"""Capsules whose compiled code is kept after their jobs have gone, since jobs come back."""
 
 
 @dataclass(slots=True)
@@ -44,8 +47,10 @@ class _Job:
     folder: Path
     weight: int
     capsule: Capsule
+    sha256: str
     compiled: Compiled | None = None
     wanted: bool = False
+    leaving: bool = False
     execution: Execution | None = None
     pieces: Generator[Cursor] | None = None
     file: StateFile | None = None
@@ -69,6 +74,7 @@ class Worker:
     session: Session
     line: Line
     jobs: dict[str, _Job] = field(default_factory=dict[str, _Job])
+    _kept: dict[str, Compiled] = field(default_factory=dict[str, Compiled])
     _compiling: SimpleQueue[_Job] = field(default_factory=lambda: SimpleQueue[_Job]())
     _compiled: SimpleQueue[tuple[_Job, Compiled | str]] = field(
         default_factory=lambda: SimpleQueue[tuple[_Job, Compiled | str]]()
@@ -110,11 +116,12 @@ class Worker:
             if job is None:
                 folder = Path(command.text("folder"))
                 try:
-                    capsule = read_capsule(folder / "job.xcap").capsule
+                    sealed = read_capsule(folder / "job.xcap")
                 except (ExaliftError, OSError) as error:
                     self.line.send({"event": "failed", "job": name, "reason": str(error)})
                     return
-                job = self.jobs[name] = _Job(name, folder, command.integer("weight", 1, 1 << 16), capsule)
+                weight = command.integer("weight", 1, 1 << 16)
+                job = self.jobs[name] = _Job(name, folder, weight, sealed.capsule, sealed.sha256)
                 self._compiling.put(job)
             if do == "start":
                 job.wanted = True
@@ -125,22 +132,29 @@ class Worker:
             if do == "keep":
                 self._guarded(job, self._keep)
                 self.line.send({"event": "kept", "job": name})
+            elif do == "drop":
+                self._drop(job)
+            elif job.execution is not None and job.execution.cursor.kernel and not command.truth("inside"):
+                # Where it goes, there are no kernels: it runs to the end of this one first.
+                job.leaving = True
             else:
-                self._leave(job, keep=do == "yield")
+                self._guarded(job, self._leave)
 
-    def _leave(self, job: _Job, *, keep: bool) -> None:
-        """Drain, keep the state for the next device, and let go."""
-        last = 0.0
+    def _leave(self, job: _Job) -> None:
+        """Keep the state for the next device, and let go."""
+        last, inside = 0.0, False
         if job.execution is not None:
-            last = job.execution.last_step
-            if keep:
-                self._keep(job)
+            last, inside = job.execution.last_step, bool(job.execution.cursor.kernel)
+            self._keep(job)
         self._drop(job)
-        self.line.send({"event": "yielded", "job": job.name, "last_step": last})
+        self.line.send({"event": "yielded", "job": job.name, "last_step": last, "inside": inside})
 
     def _drop(self, job: _Job) -> None:
-        if job.file is not None:
-            job.file.close()
+        # The device's arrays first, since they may be the file's own memory.
+        job.execution = job.pieces = None
+        # While it is being compiled, the other thread has the file, and it is closed when that is done.
+        if job.compiled is not None:
+            self._drop_file(job)
         self.jobs.pop(job.name, None)
 
     def _compile_jobs(self) -> None:
@@ -148,8 +162,12 @@ class Worker:
             job = self._compiling.get()
             outcome: Compiled | str
             try:
-                outcome = compile_routines(job.capsule, self.device, self.session)
-            except ExaliftError as error:
+                job.file = StateFile(job.folder / "state", job.capsule, shared=True)
+                job.file.fault_in()
+                outcome = self._kept.get(job.sha256) or compile_routines(
+                    job.capsule, self.device, self.session
+                )
+            except (ExaliftError, OSError) as error:
                 outcome = str(error)
             self._compiled.put((job, outcome))
             self._wake[1].send(b"x")
@@ -158,14 +176,30 @@ class Worker:
         while not self._compiled.empty():
             job, outcome = self._compiled.get()
             if self.jobs.get(job.name) is not job:
-                continue
-            if isinstance(outcome, str):
+                self._drop_file(job)
+            elif isinstance(outcome, str):
+                self._drop_file(job)
                 self._fail(job, outcome)
-                continue
-            job.compiled = outcome
-            self.line.send({"event": "prepared", "job": job.name})
-            if job.wanted:
-                self._guarded(job, self._begin)
+            else:
+                job.compiled = outcome
+                self._guarded(job, self._prepared)
+
+    def _drop_file(self, job: _Job) -> None:
+        if job.file is not None:
+            job.file.close()
+
+    def _prepared(self, job: _Job) -> None:
+        """Everything is there that the job needs; it begins at once if it may."""
+        assert job.compiled is not None
+        if job.sha256 not in self._kept:
+            warm_up(job.capsule, self.session, job.compiled)
+        self._kept.pop(job.sha256, None)
+        self._kept[job.sha256] = job.compiled
+        for oldest in list(self._kept)[:-_MOST_COMPILED]:
+            del self._kept[oldest]
+        self.line.send({"event": "prepared", "job": job.name})
+        if job.wanted:
+            self._begin(job)
 
     def _fail(self, job: _Job, reason: str) -> None:
         self._drop(job)
@@ -178,13 +212,16 @@ class Worker:
             self._fail(job, str(error))
 
     def _begin(self, job: _Job) -> None:
-        assert job.compiled is not None
-        job.file = StateFile(job.folder / "state", job.capsule)
-        # A device copies what is put, so the file's own bytes will do.
+        assert job.compiled is not None and job.file is not None
+        job.file.lock()
         saved = job.file.read(views=True)
         if saved is None:
             raise ExaliftError("the job has no state to begin with")
-        job.execution = Execution.begin(job.capsule, self.session, job.compiled, saved.state, saved.cursor)
+        # What is read stays as it is until the second `write`. By then an array has other contents and memory
+        # of its own, or the same contents, which are written over themselves.
+        job.execution = Execution.begin(
+            job.capsule, self.session, job.compiled, saved.state, saved.cursor, shared=True
+        )
         job.pieces = job.execution.pieces()
         job.steps_before = saved.steps
         job.kept = time.monotonic()
@@ -204,6 +241,9 @@ class Worker:
             self.line.send({"event": "first_step", "job": job.name, "time": execution.first_step})
         if finished:
             self._finish(job)
+            return
+        if job.leaving and not execution.cursor.kernel:
+            self._leave(job)
             return
         if now - job.kept >= max(KEEP_SECONDS, _KEEP_SHARE * job.keep_cost):
             self._keep(job)
@@ -234,6 +274,7 @@ class Worker:
 
 def main() -> None:
     """Run the worker of a device: its name, and the number of the socket that leads to the daemon."""
+    compute_in_the_calling_thread()
     line = Line(socket.socket(fileno=int(sys.argv[2])))
     device = find_device(sys.argv[1])
     Worker(device, device.open(), line).run()

@@ -39,6 +39,7 @@ from .ir import (
 from .numbers import apply, convert, native
 from .parser import VERSION, parse_module
 from .printer import print_expression, print_module
+from .restoring import check_stopped
 from .schedule import Batch, Launch, Position, Schedule, bounds_at
 from .verifier import verify_kernel, verify_module
 
@@ -85,6 +86,7 @@ __all__ = [
     "Yield",
     "apply",
     "bounds_at",
+    "check_stopped",
     "children",
     "convert",
     "has_yield",

@@ -150,7 +150,7 @@ class Schedule:
             nest = code[position.instruction] if position.instruction < len(code) else None
             valid = isinstance(nest, PlacedNest) and nest.frame is not None and position.passed > 0
         if valid:
-            values = self._values(position)
+            values = self.values_at(position)
             for instruction in code[: position.instruction]:
                 if isinstance(instruction, _Enter) and instruction.end > position.instruction:
                     low, high = bounds_at(instruction.range, values)
@@ -158,7 +158,13 @@ class Schedule:
         if not valid:
             raise UsageError(f"{self.kernel.name}: {position} is no position of this kernel")
 
-    def _values(self, position: Position) -> dict[str, int]:
+    def nest_at(self, position: Position) -> PlacedNest | None:
+        """The nest that a run goes on with; None between nests and at the end."""
+        instruction = self._code[position.instruction] if position.instruction < len(self._code) else None
+        return instruction if isinstance(instruction, PlacedNest) else None
+
+    def values_at(self, position: Position) -> dict[str, int]:
+        """The parameters and the variables of the loops around, by name."""
         values = dict(self.parameters)
         for instruction in self._code[: position.instruction]:
             if isinstance(instruction, _Enter) and instruction.end > position.instruction:
@@ -175,7 +181,7 @@ class Schedule:
         code = self._code
         launches: list[Launch] = []
         at, counters, inside = position.instruction, list(position.counters), position.passed
-        values = self._values(position)
+        values = self.values_at(position)
         passed = 0
         before = position
 
