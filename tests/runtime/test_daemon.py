@@ -176,8 +176,8 @@ def test_one_folder_has_one_daemon(daemon: DaemonProcess) -> None:
 
 
 def kill_often(root: Path, kills: int, expected: dict[str, Array]) -> None:
-    """Kill the daemon, or the worker that runs the job, at random moments; nothing that was kept is ever lost,
-    and the job ends right."""
+    """Kill the daemon, or the worker that runs the job, at random moments; nothing that was kept is ever
+    lost, and the job ends right."""
     generator = random.Random(kills)
     daemon = start_daemon(root, "xla-cpu")
     with daemon.client() as client:
@@ -188,7 +188,11 @@ def kill_often(root: Path, kills: int, expected: dict[str, Array]) -> None:
         if number % 2:
             with daemon.client() as client:
                 # A worker that has kept nothing yet since the last kill would count as one more in a row.
-                wait_until(lambda: kept_so_far(root, job) > kept or client.wait(job, 0).status.is_end)
+                wait_until(
+                    lambda before=kept, client=client: (
+                        kept_so_far(root, job) > before or client.wait(job, 0).status.is_end
+                    )
+                )
             if worker := daemon.worker("xla-cpu"):
                 os.kill(worker, signal.SIGKILL)
         else:
