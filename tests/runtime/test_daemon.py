@@ -216,6 +216,19 @@ def kept_so_far(root: Path, job: str) -> int:
     return sequence
 
 
+def test_a_device_that_cannot_compile_a_job_is_left_for_another(tmp_path: Path) -> None:
+    """The native device takes tensor functions, and not loops as sweeps have them."""
+    with running_daemon(tmp_path, "native", "xla-cpu") as daemon, daemon.client() as client:
+        busy = client.submit(FOREVER, device="xla").name
+        wait_until(lambda: running(client, busy))
+        x = np.arange(8, dtype=np.int32)
+        np.savez(tmp_path / "in.npz", x=x)
+        job = client.submit(to_bytes(SHORT), inputs=(tmp_path / "in.npz").read_bytes()).name
+        check_results(client, job, mixed(x))
+        refused = client.wait(client.submit(to_bytes(SHORT), device="native").name, 200)
+        assert refused.status is Status.FAILED and "native cannot run" in refused.reason
+
+
 def test_a_killed_daemon_goes_on(tmp_path: Path, long_results: dict[str, Array]) -> None:
     kill_often(tmp_path, 2, long_results)
 

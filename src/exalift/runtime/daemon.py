@@ -65,6 +65,7 @@ class Daemon:
     crew: Crew = field(default_factory=Crew)
     meters: dict[str, Meter] = field(default_factory=dict[str, Meter])
     stuck: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    unable: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     shunned: dict[str, str] = field(default_factory=dict[str, str])
     inside: set[str] = field(default_factory=set[str])
     kept: dict[str, asyncio.Future[None]] = field(default_factory=dict[str, "asyncio.Future[None]"])
@@ -131,6 +132,7 @@ class Daemon:
     def _demand(self, record: Record) -> Demand:
         inside = record.name in self.inside
         able = self._able(self.capsules[record.name], record.wanted, inside=inside)
+        able = tuple(name for name in able if name not in self.unable.get(record.name, ()))
         # Not where it has just crashed, if it can be elsewhere.
         able = tuple(name for name in able if name != self.shunned.get(record.name)) or able
         return Demand(record.name, record.tenant, record.priority, record.bytes, record.arrival, able)
@@ -186,8 +188,10 @@ class Daemon:
         match event.what:
             case "done":
                 self._end(record, Status.DONE, "")
-            case "failed" if move is not None and event.device == move.destination != record.device:
+            case "failed" | "unable" if move and event.device == move.destination != record.device:
                 self._end_move(record, UsageError(f"{event.device}: {event.reason}"))
+            case "unable" if event.device == record.device:
+                self._place_elsewhere(record, event.reason)
             case "failed":
                 self._end(record, Status.FAILED, event.reason)
             case "prepared" if move is not None and event.device == move.destination:
@@ -212,6 +216,15 @@ class Daemon:
                 self.kept.pop(record.name).set_result(None)
             case _:
                 pass
+
+    def _place_elsewhere(self, record: Record, reason: str) -> None:
+        """A device cannot compile the job after all: it waits for another one that it may run on."""
+        self.unable.setdefault(record.name, set()).add(record.device)
+        record.status, record.device = Status.WAITING, ""
+        if not self._demand(record).devices:
+            self._end(record, Status.FAILED, reason)
+        else:
+            record.keep(self.folder(record.name))
 
     def _end(self, record: Record, status: Status, reason: str) -> None:
         record.status, record.device, record.reason = status, "", reason[: 1 << 12]

@@ -179,7 +179,8 @@ class Worker:
                 self._drop_file(job)
             elif isinstance(outcome, str):
                 self._drop_file(job)
-                self._fail(job, outcome)
+                self._drop(job)
+                self.line.send({"event": "unable", "job": job.name, "reason": outcome})
             else:
                 job.compiled = outcome
                 self._guarded(job, self._prepared)
