@@ -79,7 +79,7 @@ class ShardedFunction:
         try:
             with jax.enable_x64(True):
                 results = self.function(*values)
-                return tuple(XlaBuffer(result.block_until_ready()) for result in results)
+                return tuple(XlaBuffer.of(result.block_until_ready()) for result in results)
         # Gloo's errors, a lost connection among them, come as ValueErrors.
         except (JaxRuntimeError, ValueError, NotImplementedError) as error:
             raise DeviceError(f"{self.signature.name} failed, here or in another process: {error}") from error
@@ -121,9 +121,9 @@ class ShardedSession:
     def compile_kernel(self, routine: Routine) -> KernelExecutable:
         raise DeviceError(f"{routine.name} is a kernel, and only tensor functions can be split")
 
-    def put(self, value: Array) -> XlaBuffer:
+    def put(self, value: Array, *, shared: bool = False) -> XlaBuffer:
         """Whole, on every device."""
-        return XlaBuffer(_everywhere(value, self._sharding(None, value.ndim)))
+        return XlaBuffer.of(_everywhere(value, self._sharding(None, value.ndim)))
 
     def put_split(self, value: Array, axis: int) -> XlaBuffer:
         """In equal parts along an axis, one a device. Raises UsageError where it does not divide."""
@@ -132,7 +132,7 @@ class ShardedSession:
                 f"an extent of {value.shape[axis]} does not fall into {self.devices} equal parts, "
                 f"one for each of the group's devices"
             )
-        return XlaBuffer(_everywhere(value, self._sharding(axis, value.ndim)))
+        return XlaBuffer.of(_everywhere(value, self._sharding(axis, value.ndim)))
 
     def get(self, buffer: Buffer) -> Array:
         """The whole contents, in every process."""
@@ -150,7 +150,7 @@ class ShardedSession:
         row = np.frombuffer(digest, np.uint8)
         shape = (self.devices, len(row))
         rows = jax.make_array_from_callback(shape, self._sharding(0, 2), lambda _: row[np.newaxis])
-        return bool((self.get(XlaBuffer(rows)) == row).all())
+        return bool((self.get(XlaBuffer.of(rows)) == row).all())
 
     def close(self) -> None:
         pass

@@ -36,6 +36,11 @@ class XlaBuffer:
     value: jax.Array
     type: TensorShape
 
+    @staticmethod
+    def of(value: jax.Array) -> XlaBuffer:
+        """A buffer of any JAX array."""
+        return XlaBuffer(value, tensor_shape(value))
+
 
 @dataclass(frozen=True, slots=True)
 class XlaExecutable:
@@ -147,7 +152,7 @@ class XlaSession:
         own = value if shared else _aligned_copy(value)
         with jax.enable_x64(True):
             placed = jax.device_put(own, self.placement).block_until_ready()
-        return XlaBuffer(placed, tensor_shape(placed))
+        return XlaBuffer.of(placed)
 
     def get(self, buffer: Buffer) -> Array:
         return cast(Array, np.asarray(_own(buffer)))
