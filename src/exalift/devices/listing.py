@@ -83,7 +83,8 @@ def find_device(name: str) -> Device:
     Raises UsageError for a name that there is not, DeviceError for a device that is not available.
     """
     # A kind's file is not loaded for the sake of another kind: it may take long, or bring in a compiler.
-    named = tuple(device for kind in KINDS if kind.name == name for device in kind.devices())
+    near = (kind for kind in KINDS if name == kind.name or name.startswith(f"{kind.name}-"))
+    named = tuple(d for kind in near for d in kind.devices() if name in (kind.name, d.name, d.kind))
     chosen = named or tuple(d for d in list_devices() if name in (d.name, d.kind))
     if not chosen:
         offer = ", ".join(dict.fromkeys(text for d in list_devices() for text in (d.kind, d.name)))

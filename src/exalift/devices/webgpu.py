@@ -9,6 +9,7 @@ Nothing can reach a dispatch in progress, so that it stops by its budget alone.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -298,6 +299,9 @@ class WebgpuDevice:
 @lru_cache(maxsize=1)
 def _adapters() -> tuple[wgpu.GPUAdapter, ...]:
     """OpenGL's adapters are left out, which offer less for the same hardware."""
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        # Mesa's layer that picks a GPU asks the desktop, and complains on stderr where there is none.
+        os.environ.setdefault("NODEVICE_SELECT", "1")
     set_instance_extras(backends=("Vulkan", "Metal", "DX12"))
     return tuple(wgpu.gpu.enumerate_adapters_sync())
 
