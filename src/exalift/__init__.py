@@ -9,7 +9,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from exalift.base import DeviceError, ExaliftError, RefusedError, UsageError, VerificationError
+from exalift.base import (
+    DeviceError,
+    ExaliftError,
+    RefusedError,
+    UnconfirmedError,
+    UsageError,
+    VerificationError,
+)
 
 if TYPE_CHECKING:
     from exalift.pipeline import Lifted, check, lift
@@ -19,6 +26,7 @@ __all__ = [
     "ExaliftError",
     "Lifted",
     "RefusedError",
+    "UnconfirmedError",
     "UsageError",
     "VerificationError",
     "check",

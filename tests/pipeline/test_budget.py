@@ -94,7 +94,7 @@ def test_a_proof_that_is_never_done_is_given_what_is_left(monkeypatch: pytest.Mo
     unknown = lifting.Verdict(lifting.Status.UNKNOWN, None, (), (), None, "no run was finished", 0.0, {})
     monkeypatch.setattr(lifting, "prove", slow)
     monkeypatch.setattr(lifting, "Budget", _Frozen(now))
-    with pytest.raises(exalift.VerificationError, match="was not confirmed in 20 s and 30 s of grace"):
+    with pytest.raises(exalift.UnconfirmedError, match="was not confirmed in 20 s and 30 s of grace"):
         exalift.lift(BLUR, budget_s=20.0)
     assert given and now[0] <= 20.0 + GRACE_SECONDS + 2.0
 

@@ -4,7 +4,14 @@ from .array_files import read_arrays, write_arrays
 from .assumptions import NO_ALIAS, NO_OVERFLOW
 from .diagnostics import Diagnostic
 from .dtypes import DType
-from .errors import DeviceError, ExaliftError, RefusedError, UsageError, VerificationError
+from .errors import (
+    DeviceError,
+    ExaliftError,
+    RefusedError,
+    UnconfirmedError,
+    UsageError,
+    VerificationError,
+)
 from .fields import Fields, as_integer, as_list, as_text
 from .files import write_atomically
 from .float_functions import FLOAT_FUNCTIONS
@@ -25,6 +32,7 @@ __all__ = [
     "RefusedError",
     "Span",
     "TensorShape",
+    "UnconfirmedError",
     "UsageError",
     "VerificationError",
     "as_integer",

@@ -25,5 +25,9 @@ class VerificationError(ExaliftError):
     """An intermediate form breaks one of its own rules: a defect in Exalift, not in the source."""
 
 
+class UnconfirmedError(VerificationError):
+    """The time ended before the program that was found could be tested. More time may do."""
+
+
 class DeviceError(ExaliftError):
     """A device is absent, or a program failed on it."""

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
-from exalift.base import ExaliftError, RefusedError, UsageError, VerificationError
+from exalift.base import ExaliftError, RefusedError, UnconfirmedError, UsageError, VerificationError
 
 from .console import error
 from .refusals import render_refusal
@@ -92,6 +92,8 @@ def _guarded(command: Command, arguments: argparse.Namespace) -> int:
         return WRONG_USAGE
     except RefusedError as problem:
         print(render_refusal(problem), file=sys.stderr)
+    except UnconfirmedError as problem:
+        error(f"nothing was written: {problem}; a larger --budget may do")
     except VerificationError as problem:
         error(f"a defect in exalift, nothing was written: {problem} (--debug shows where)")
     except ExaliftError as problem:

@@ -18,7 +18,7 @@ from exalift.affine import (
     split_into_regions,
     verify_program,
 )
-from exalift.base import NO_SPAN, Diagnostic, RefusedError, UsageError, VerificationError
+from exalift.base import NO_SPAN, Diagnostic, RefusedError, UnconfirmedError, UsageError, VerificationError
 from exalift.dialects import Dialect, TensorProgram, ill_formed
 from exalift.dialects.stablehlo import STABLEHLO, simplify
 from exalift.proof import Status, Verdict, prove
@@ -194,7 +194,7 @@ class _Lifting:
     def prove(self, lifted: TensorProgram, last: bool) -> Verdict:
         """The verdict at the level asked for, or at the level of tests, below which nothing is given out.
 
-        Raises VerificationError where the program is not confirmed. `last`: there is none to try after it.
+        Raises UnconfirmedError where the program is not confirmed. `last`: there is none to try after it.
         """
         source, options = self.abstracted, self.options
         try:
@@ -226,7 +226,7 @@ class _Lifting:
                 f"{source.name}: the program found does not fit its source: {error}"
             ) from error
         if verdict.level is None and verdict.status is not Status.REFUTED:
-            raise VerificationError(
+            raise UnconfirmedError(
                 f"{source.name}: the program found was not confirmed in {options.budget_s:g} s and"
                 f" {GRACE_SECONDS:g} s of grace: {verdict.reason}"
             )
