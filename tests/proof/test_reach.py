@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from exalift.affine import abstract_sizes
 from exalift.frontend.c import parse_c
 from exalift.proof.reach import iterations, reach
 from exalift.proof.sizes import SizeSpace, sizes_for_tests, small_sizes
@@ -13,7 +14,7 @@ PROGRAMS = {
     "for (int i = 5; i < n; i++) a[i] = 2 * a[i - 5];": 5,
     "for (int i = 0; i < n; i++) if (i > 7) a[i] = 0;": 8,
     "for (int i = 0; i < n - 9; i++) a[i] = a[i + 9];": 9,
-    "for (int i = 0; i < n; i++) a[i] = a[i / 6];": 6,
+    "for (int i = 0; i < n; i++) a[i] = a[i / 6];": 12,
     "double s = 0; for (int k = 0; k < 40; k++) if (k > 30) s += k; a[0] = s;": 0,
 }
 
@@ -32,6 +33,20 @@ def test_the_distance_between_places_that_depend_on_sizes(body: str) -> None:
 def test_tests_run_every_loop(start: int) -> None:
     space = SizeSpace.of(_program(f"for (int i = {start}; i < n; i++) a[i] = 2 * a[i - {start}];"))
     assert any(sizes["n"] > start + 1 for sizes in sizes_for_tests(space))
+
+
+def test_tests_run_at_the_sizes_that_the_source_fixes() -> None:
+    """Made symbolic, an extent of 23 is tried small, and as it is."""
+    (program,) = parse_c("void f(double a[23]) { for (int i = 0; i < 23; i++) a[i] = 1; }", "f.c")
+    symbolic = abstract_sizes(program, {})
+    assert any(23 in sizes.values() for sizes in sizes_for_tests(SizeSpace.of(symbolic)))
+
+
+def test_what_holds_at_every_third_place_meets_two_of_them() -> None:
+    body = "for (int i = 0; i < n; i++) if (i % 3 == 2) a[i] = 0;"
+    space = SizeSpace.of(_program(body))
+    assert any(sizes["n"] > 5 for sizes in sizes_for_tests(space))
+    assert any(sizes["n"] > 5 for sizes in small_sizes(space, 3).tuples)
 
 
 def test_small_sizes_run_every_loop_or_say_that_they_do_not() -> None:

@@ -84,7 +84,9 @@ def test_bytes_leave_margins_out(name: str, size: int, stride: int, batch: int) 
     rows = 2 if instruction.moves else 6
     plan = Plan(contraction, instruction, Schedule(rows, 2, rows * m * 2, 576))
     assert margins_of(plan) is not None
-    agrees(plan, 2)
+    # Numbered registers in software are shared by all threads.
+    in_software = instruction.moves and not BY_NAME[name].features <= usable_features()
+    agrees(plan, 1 if in_software else 2)
 
 
 def test_margins_that_count_stay() -> None:

@@ -72,10 +72,12 @@ def _of_guard(guard: Guard) -> Iterable[Affine]:
 
 
 def _distance(expression: Affine) -> int:
+    """Of a division, two of its periods: what holds at 2 and at 5 of every 3 looks like what holds at 2 alone
+    for as long as 5 is not reached."""
     found = abs(expression.constant)
     for atom, _ in expression.terms:
         if isinstance(atom, FloorDiv):
-            found = max(found, atom.denominator, _distance(atom.numerator))
+            found = max(found, 2 * atom.denominator, _distance(atom.numerator))
     return found
 
 

@@ -109,6 +109,10 @@ def sizes_for_tests(space: SizeSpace) -> tuple[dict[str, int], ...]:
         falling = at_least(3 - k % 3 for k in range(count))
     far = min(reach(space.program), _FARTHEST_TESTED)
     wanted = [rising, lowest]
+    own = tuple(size.value or value for size, value in zip(space.program.sizes, rising, strict=True))
+    if own != rising and work(own) <= _MOST_ITERATIONS:
+        # Those that the source fixes are what it will be run at.
+        wanted.append(own)
     if far > _NEAR:
         wanted.append(tuple(far + value for value in rising))
     wanted.append(falling)
