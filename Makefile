@@ -18,7 +18,7 @@ help:
 
 demo: $(VENV)/.installed
 	@mkdir -p out
-	@$(BIN)/exalift bench examples --compilers gcc --chart out/demo.png
+	@$(BIN)/exalift bench examples --devices xla,native --compilers gcc --chart out/demo.png
 
 test: system lint
 	@$(BIN)/python -m pytest
