@@ -16,7 +16,7 @@ from .graph import (
     Update,
     postorder,
 )
-from .imported import Imported, ModuleSignature, Parameter
+from .imported import Imported, ModuleSignature, Parameter, free_name, only_function
 from .types import Attributes, AttributeValue, TensorType, attribute
 from .validity import ill_formed, takes_operands
 
@@ -45,8 +45,10 @@ __all__ = [
     "attribute",
     "evaluate_node",
     "evaluate_program",
+    "free_name",
     "ill_formed",
     "no_attributes",
+    "only_function",
     "postorder",
     "takes_operands",
 ]

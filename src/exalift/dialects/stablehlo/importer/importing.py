@@ -13,7 +13,7 @@ from exalift.base import Span, UsageError
 from exalift.capsule.stablehlo_artifact import make_context
 
 from ...graph import Argument, ArrayValue, Node, Result, TensorProgram
-from ...imported import Imported, ModuleSignature, Parameter
+from ...imported import Imported, ModuleSignature, Parameter, only_function
 from .assignments import assign
 from .attributes import Unsupported, tensor_type
 from .limits import check_text
@@ -73,9 +73,7 @@ def import_module(
         module = _parse(text, filename)
         chosen = _chosen(module, function, filename)
         signature = _signature(chosen, text, filename)
-        given = list(arguments or (f"arg{k}" for k in range(len(signature.arguments))))
-        named = list(results or (f"result{k}" for k in range(len(signature.results))))
-        _check_names(signature, given, named)
+        given, named = signature.named(arguments, results)
         reader = Reader(
             filename,
             {_symbol(f): f for f in _functions(module)},
@@ -119,17 +117,6 @@ def _read(
     )
 
 
-def _check_names(signature: ModuleSignature, given: list[str], named: list[str]) -> None:
-    for what, names, wanted in (
-        ("takes", given, len(signature.arguments)),
-        ("gives", named, len(signature.results)),
-    ):
-        if len(names) != wanted:
-            raise UsageError(f"{signature.name} {what} {wanted} tensors, but {len(names)} are named")
-        if len(set(names)) != len(names):
-            raise UsageError(f"{signature.name}: a name is used twice in {', '.join(names)}")
-
-
 def _parse(text: str, filename: str) -> ir.Module:
     check_text(text, filename)
     try:
@@ -163,11 +150,7 @@ def _is_public(function: ir.Operation) -> bool:
 def _chosen(module: ir.Module, name: str | None, filename: str) -> ir.Operation:
     functions = [f for f in _functions(module) if f.regions[0].blocks]
     found = [f for f in functions if (_is_public(f) if name is None else _symbol(f) == name)]
-    if len(found) != 1:
-        known = ", ".join(_symbol(f) for f in functions) or "none"
-        wanted = "exactly one public function" if name is None else f"a function {name}"
-        raise UsageError(f"{filename} must have {wanted}; its functions: {known}")
-    return found[0]
+    return only_function(found, name, map(_symbol, functions), filename)
 
 
 def _signature(function: ir.Operation, text: str, filename: str) -> ModuleSignature:

@@ -14,6 +14,7 @@ from exalift.affine import Affine
 from exalift.base import Diagnostic, DType, VerificationError
 
 from ...graph import Argument, ConstantValue, IndexScalar, Node, Operation
+from ...imported import free_name
 from ...types import TensorType
 from ..build import broadcast, build, constant, iota, splat
 from ..dialect import IMPORTED
@@ -53,11 +54,7 @@ class Reader:
 
     def fresh(self, name: str) -> str:
         """A name that nothing has yet."""
-        found, count = name, 1
-        while found in self.taken:
-            found, count = f"{name}_{count}", count + 1
-        self.taken.add(found)
-        return found
+        return free_name(name, self.taken)
 
     def local(self, name: str, type: TensorType) -> str:
         """A new local array."""

@@ -14,6 +14,7 @@ from exalift.dialects import (
     Parameter,
     Result,
     TensorProgram,
+    only_function,
 )
 from exalift.dialects.stablehlo import assign, merge_arrays
 
@@ -74,13 +75,7 @@ def import_linalg(
     functions = _functions(text, filename)
     chosen = _chosen(functions, function, filename)
     signature = _signature(chosen)
-    given = list(arguments or (f"arg{k}" for k in range(len(signature.arguments))))
-    named = list(results or (f"result{k}" for k in range(len(signature.results))))
-    for what, names, wanted in (("takes", given, signature.arguments), ("gives", named, signature.results)):
-        if len(names) != len(wanted) or len(set(names)) != len(names):
-            raise UsageError(
-                f"{signature.name} {what} {len(wanted)} tensors, and {', '.join(names)} are named"
-            )
+    given, named = signature.named(arguments, results)
     reader = Reader(SourceText(text, filename), functions, _HANDLERS, {*taken, *given, *named})
     program = _read(reader, chosen, signature, given, named)
     return Imported(merge_arrays(program), tuple(reader.assumptions))
@@ -95,10 +90,7 @@ def _functions(text: str, filename: str) -> dict[str, Function]:
 
 def _chosen(functions: dict[str, Function], name: str | None, filename: str) -> Function:
     found = [f for f in functions.values() if (f.is_public if name is None else f.name == name)]
-    if len(found) != 1:
-        wanted = "exactly one public function" if name is None else f"a function {name}"
-        raise UsageError(f"{filename} must have {wanted}; its functions: {', '.join(functions) or 'none'}")
-    return found[0]
+    return only_function(found, name, functions, filename)
 
 
 def _signature(function: Function) -> ModuleSignature:

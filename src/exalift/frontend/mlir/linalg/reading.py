@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from exalift.affine import Affine
 from exalift.base import Diagnostic, ExaliftError, RefusedError
-from exalift.dialects import Argument, ArrayValue, Node, Step, TensorType
+from exalift.dialects import Argument, ArrayValue, Node, Step, TensorType, free_name
 from exalift.dialects.stablehlo import LoopRange, result_axes, stays_within
 
 from .. import scalar_operations
@@ -85,11 +85,7 @@ class Reader:
 
     def fresh(self, name: str) -> str:
         """A name that nothing has yet."""
-        found, count = name, 1
-        while found in self.taken:
-            found, count = f"{name}_{count}", count + 1
-        self.taken.add(found)
-        return found
+        return free_name(name, self.taken)
 
     def local(self, name: str, type: TensorType) -> ArrayValue:
         """A new local array."""
