@@ -70,7 +70,9 @@ def from_bytes(data: bytes) -> Sealed:
     if len(data) > limits.FILE_BYTES:
         raise UsageError(f"it has more than {limits.FILE_BYTES} bytes, which no capsule has")
     if len(data) < _HEADER.size or not data.startswith(MAGIC):
-        raise UsageError("it is not a capsule, or the beginning of one is missing")
+        raise UsageError(
+            "it is not a capsule, or its beginning is missing; exalift pack makes one of a source file"
+        )
     _, version, length, digest, public, signature = _HEADER.unpack_from(data)
     if version != limits.FORMAT_VERSION:
         newer = "made by a newer Exalift" if version > limits.FORMAT_VERSION else "of no known version"

@@ -15,7 +15,7 @@ def add_root_option(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         default=default_root(),
-        help="the daemon's folder (exalift in XDG_RUNTIME_DIR, or ~/.exalift)",
+        help="the daemon's folder (EXALIFT_ROOT, else exalift in XDG_RUNTIME_DIR, or ~/.exalift)",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sized
 from pathlib import Path
 
 from exalift.capsule import read_capsule, write_capsule
@@ -47,6 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
         say(console, render_diagnostics(lifted.notes))
     write_capsule(pack(lifted), arguments.output, key)
     sealed = read_capsule(arguments.output)
-    routines, steps = len(sealed.capsule.routines), len(sealed.capsule.plan)
-    say(console, f"wrote {arguments.output}: {routines} routines, {steps} steps, sha256 {sealed.sha256[:16]}")
+    parts = f"{_counted(sealed.capsule.routines, 'routine')}, {_counted(sealed.capsule.plan, 'step')}"
+    say(console, f"wrote {arguments.output}: {parts}, sha256 {sealed.sha256[:16]}")
     return 0
+
+
+def _counted(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}{'s' * (len(things) != 1)}"

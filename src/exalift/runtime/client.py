@@ -16,7 +16,10 @@ from .record import Record, record_of
 
 
 def default_root() -> Path:
-    """The daemon's folder where none is told: `exalift` in the user's runtime folder, or in the home."""
+    """EXALIFT_ROOT, else `exalift` in the user's runtime folder, else `.exalift` at home."""
+    told = os.environ.get("EXALIFT_ROOT")
+    if told:
+        return Path(told)
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return Path(runtime) / "exalift" if runtime else Path.home() / ".exalift"
 
