@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -102,6 +105,31 @@ def test_a_loop_runs_on_the_operands_of_each_call() -> None:
     for limit in (0, 1, 3, 2):
         got = session.get(function.run([0, limit, 0, session.put(x)])[0])
         np.testing.assert_array_equal(got, mixed(x, 1, limit)["x"])
+
+
+@pytest.mark.parametrize("dtype", [d for d in DType if d is not DType.BF16], ids=str)
+def test_memory_that_was_taken_over_stays_while_it_is_used(device: Device, dtype: DType) -> None:
+    """A result may be an operand unchanged, and holds the caller's memory after the operand is gone."""
+    count = 1 << 17
+    text = f"tensor<{count}x{dtype}>"
+    type = TensorShape((count,), dtype)
+    same = f"func.func @main(%x: {text}) -> {text} {{ return %x : {text} }}"
+    session = device.open()
+    if dtype is DType.F16 and device.name == "iree-vulkan":
+        pytest.skip("f16 is refused there")
+    function = session.compile_function(
+        Routine(Signature("same", (type,), (type,)), serialize_portable(same))
+    )
+    data = (np.arange(count) % 2).astype(dtype.numpy_name)
+    given = data.copy()
+    gone = weakref.ref(given)
+    (result,) = function.run([session.put(given, shared=True)])
+    del given
+    np.testing.assert_array_equal(session.get(result, shared=True), data)
+    np.testing.assert_array_equal(session.get(result), data)
+    del result
+    gc.collect()
+    assert gone() is None
 
 
 def vulkan() -> Device:

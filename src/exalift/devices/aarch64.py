@@ -285,7 +285,7 @@ class Aarch64Session:
             self.process.ask(_WRITE, struct.pack("<q", buffer.number), content.data)
         return buffer
 
-    def get(self, buffer: Aarch64Buffer) -> Array:
+    def get(self, buffer: Aarch64Buffer, *, shared: bool = False) -> Array:
         content = self.process.ask(_READ, struct.pack("<q", buffer.number))
         return np.frombuffer(content, buffer.type.dtype.numpy_name).reshape(buffer.type.extents)
 

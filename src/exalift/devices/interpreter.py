@@ -61,7 +61,7 @@ class InterpreterSession:
     def put(self, value: Array, *, shared: bool = False) -> HostArray:
         return HostArray(np.array(value), type_of(value))
 
-    def get(self, buffer: HostArray) -> Array:
+    def get(self, buffer: HostArray, *, shared: bool = False) -> Array:
         return buffer.value.copy()
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import iree.compiler
 import iree.runtime
@@ -29,6 +30,23 @@ _WIDE = re.compile(r"\bf64\b|xf64>")
 _HALF = re.compile(r"\bf16\b|xf16>")
 _INPUT = re.compile(r"%input(\d+): (\w+)")
 _DTYPES = {dtype.numpy_name: dtype for dtype in DType}
+_IMPORTED_BYTES = 1 << 16
+"""Arrays from this size on are taken over as they are, where they may be; smaller ones are copied sooner."""
+_ELEMENTS = {
+    name: getattr(iree.runtime.HalElementType, element)
+    for name, element in (
+        ("float32", "FLOAT_32"),
+        ("float64", "FLOAT_64"),
+        ("int8", "SINT_8"),
+        ("int16", "SINT_16"),
+        ("int32", "SINT_32"),
+        ("int64", "SINT_64"),
+        ("uint8", "UINT_8"),
+        ("uint16", "UINT_16"),
+        ("uint32", "UINT_32"),
+        ("uint64", "UINT_64"),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +107,9 @@ class IreeBuffer:
 
     value: iree.runtime.DeviceArray
     owner: IreeDevice
+    memory: tuple[Array, ...] = ()
+    """Arrays whose memory was taken over, and which IREE's own objects do not keep: a result has those of all
+    operands, since it may be one of them unchanged."""
 
     @property
     def type(self) -> TensorShape:
@@ -111,6 +132,7 @@ class IreeFunction:
                 f"{signature.name} takes {len(signature.arguments)} arguments, got {len(operands)}"
             )
         values: list[object] = []
+        memory: dict[int, Array] = {}
         for position, (operand, type) in enumerate(zip(operands, signature.arguments, strict=True)):
             if isinstance(operand, int):
                 operand = self.session.put(np.asarray(operand, np.int64))
@@ -119,14 +141,16 @@ class IreeFunction:
                     f"argument {position} of {signature.name} must be {type}, got {operand.type}"
                 )
             values.append(self.session.own(operand))
+            memory |= {id(array): array for array in cast(IreeBuffer, operand).memory}
         try:
             results = self.function(*values)
         except Exception as error:
             # The bindings raise plain errors of many kinds.
             raise DeviceError(f"{signature.name} failed: {error}") from error
         found = results if isinstance(results, tuple | list) else (results,)
+        kept = tuple(memory.values())
         return tuple(
-            IreeBuffer(_as_device_array(value, self.session), self.session.device) for value in found
+            IreeBuffer(_as_device_array(value, self.session), self.session.device, kept) for value in found
         )
 
 
@@ -189,7 +213,29 @@ class IreeSession:
         raise DeviceError(f"{self.device.name} runs no kernels, and was asked for {routine.name}")
 
     def put(self, value: Array, *, shared: bool = False) -> IreeBuffer:
+        imported = self._imported(value) if shared and value.nbytes >= _IMPORTED_BYTES else None
+        if imported is not None:
+            return IreeBuffer(imported, self.device, (value,))
         return IreeBuffer(iree.runtime.asdevicearray(self.driver_device, value), self.device)
+
+    def _imported(self, value: Array) -> iree.runtime.DeviceArray | None:
+        """The array's own memory as a device's; None where the driver, or the array, is not such."""
+        element = _ELEMENTS.get(value.dtype.name)
+        if not self._shows_memory or element is None or not value.flags.writeable:
+            return None
+        memory, usage = iree.runtime.MemoryType, iree.runtime.BufferUsage
+        buffer = self.driver_device.allocator.import_host_allocation(
+            value,
+            memory_type=int(memory.HOST_LOCAL | memory.DEVICE_VISIBLE),
+            allowed_usage=int(usage.DEFAULT | usage.MAPPING),
+        )
+        view = iree.runtime.HalBufferView(buffer, value.shape, element)
+        return iree.runtime.DeviceArray(self.driver_device, view)
+
+    @property
+    def _shows_memory(self) -> bool:
+        """Whether the device's memory is the process's own."""
+        return self.device.target.driver == "local-task"
 
     def own(self, buffer: Buffer) -> iree.runtime.DeviceArray:
         """The array behind a buffer of this device; DeviceError for another device's."""
@@ -197,11 +243,11 @@ class IreeSession:
             raise DeviceError(f"a buffer of another device was given to {self.device.name}")
         return buffer.value
 
-    def get(self, buffer: Buffer) -> Array:
+    def get(self, buffer: Buffer, *, shared: bool = False) -> Array:
         array = self.own(buffer)
-        if self.device.target.driver == "local-task":
-            # A copy, since the mapped memory goes away with the device.
-            return np.array(array.to_host())
+        if self._shows_memory:
+            # The mapped memory goes away with the device, and so whoever stays longer gets a copy.
+            return array.to_host() if shared else np.array(array.to_host())
         return self._copied(array, buffer.type)
 
     def _copied(self, array: iree.runtime.DeviceArray, type: TensorShape) -> Array:

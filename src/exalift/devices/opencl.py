@@ -175,7 +175,7 @@ class OpenclSession:
             cl.enqueue_copy(self.queue, buffer.memory, np.ascontiguousarray(value))
         return buffer
 
-    def get(self, buffer: OpenclBuffer) -> Array:
+    def get(self, buffer: OpenclBuffer, *, shared: bool = False) -> Array:
         value = np.empty(buffer.type.extents, buffer.type.dtype.numpy_name)
         if value.size:
             cl.enqueue_copy(self.queue, value, buffer.memory)

@@ -122,8 +122,12 @@ class Session(Protocol):
         """
         ...
 
-    def get(self, buffer: Buffer) -> Array:
-        """The contents of a buffer, as an array that is not to be written."""
+    def get(self, buffer: Buffer, *, shared: bool = False) -> Array:
+        """The contents of a buffer, as an array that is not to be written.
+
+        shared: the array is read at once, before the buffer is used again or given up, so that a device may
+        show its own memory.
+        """
         ...
 
     def close(self) -> None:

@@ -134,7 +134,7 @@ class ShardedSession:
             )
         return XlaBuffer.of(_everywhere(value, self._sharding(axis, value.ndim)))
 
-    def get(self, buffer: Buffer) -> Array:
+    def get(self, buffer: Buffer, *, shared: bool = False) -> Array:
         """The whole contents, in every process."""
         value = _value(buffer)
         with jax.enable_x64(True):

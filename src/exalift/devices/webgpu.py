@@ -247,7 +247,7 @@ class WebgpuSession:
             raise DeviceError(f"WebGPU has no room for {type}: {error}") from error
         return WebgpuBuffer(memory, type)
 
-    def get(self, buffer: WebgpuBuffer) -> Array:
+    def get(self, buffer: WebgpuBuffer, *, shared: bool = False) -> Array:
         dtype = buffer.type.dtype
         native = np.dtype(dtype.numpy_name)
         if buffer.type.is_empty:

@@ -154,7 +154,7 @@ class XlaSession:
             placed = jax.device_put(own, self.placement).block_until_ready()
         return XlaBuffer.of(placed)
 
-    def get(self, buffer: Buffer) -> Array:
+    def get(self, buffer: Buffer, *, shared: bool = False) -> Array:
         return cast(Array, np.asarray(_own(buffer)))
 
     def close(self) -> None:

@@ -69,7 +69,7 @@ class NativeSession:
     def put(self, value: Array, *, shared: bool = False) -> NativeBuffer:
         return NativeBuffer(value if shared else np.array(value))
 
-    def get(self, buffer: Buffer) -> Array:
+    def get(self, buffer: Buffer, *, shared: bool = False) -> Array:
         return _own(buffer)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -28,6 +29,16 @@ class Event:
     time: float = 0.0
     cursor: Cursor | None = None
     inside: bool = False
+
+
+_ALLOCATOR = "GLIBC_TUNABLES"
+_LARGE_PAGES = "glibc.malloc.hugetlb=1"
+
+
+def worker_environment(given: Mapping[str, str]) -> dict[str, str]:
+    """A worker's environment: glibc asks for large pages, so that a device's new arrays, which are written
+    whole at once, cost a fault each 2 MiB and not each 4 KiB. What is set for glibc already stays."""
+    return {**given, _ALLOCATOR: given.get(_ALLOCATOR) or _LARGE_PAGES}
 
 
 Listener = Callable[[Event], Awaitable[None]]
@@ -68,7 +79,9 @@ class Crew:
     def _start(self, device: str) -> _Worker:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "exalift.runtime.worker", device, str(theirs.fileno())]
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=worker_environment(os.environ)
+        )
         theirs.close()
         return _Worker(process, None, ours, [])
 

@@ -134,14 +134,17 @@ class Execution:
     def finished(self) -> bool:
         return self.walk.finished
 
-    def state(self) -> State:
-        """What any device needs to go on from the cursor, copied from this one."""
+    def state(self, *, shared: bool = False) -> State:
+        """What any device needs to go on from the cursor, copied from this one.
+
+        shared: it is read before the execution goes on or goes, and may be the device's own memory.
+        """
         cursor = self.cursor
         leaf = self.walk.settle() if cursor.kernel else None
         scratch = self._scratch_of(leaf.step.routine) if leaf is not None else ()
         buffers = {scratch_name(n): buffer for n, buffer in enumerate(scratch)}
         return {
-            name: self.session.get(buffers[name] if name in buffers else self._buffer(name))
+            name: self.session.get(buffers[name] if name in buffers else self._buffer(name), shared=shared)
             for name in state_types(self.capsule, cursor)
         }
 

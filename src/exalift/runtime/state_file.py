@@ -107,6 +107,10 @@ class StateFile:
         """Wait until no other process has it, and take it. Raises OSError."""
         fcntl.flock(self._handle, fcntl.LOCK_EX)
 
+    def unlock(self) -> None:
+        """Let the next one have it; from here on it is read only. Raises OSError."""
+        fcntl.flock(self._handle, fcntl.LOCK_UN)
+
     def fault_in(self) -> None:
         """Have the kernel give the pages now, and not one by one while a job stands still for them."""
         if self._slot_bytes <= _FAULTED_BYTES:
@@ -195,6 +199,6 @@ class StateFile:
             with contextlib.suppress(BufferError):
                 self._map.close()
             # The mapping has a handle of its own, with which the lock would live on.
-            fcntl.flock(self._handle, fcntl.LOCK_UN)
+            self.unlock()
             os.close(self._handle)
             self._handle = -1

@@ -146,8 +146,11 @@ class Worker:
         if job.execution is not None:
             last, inside = job.execution.last_step, bool(job.execution.cursor.kernel)
             self._keep(job)
-        self._drop(job)
+        if job.compiled is not None and job.file is not None:
+            # The next one waits for it, and not for the memory that goes back.
+            job.file.unlock()
         self.line.send({"event": "yielded", "job": job.name, "last_step": last, "inside": inside})
+        self._drop(job)
 
     def _drop(self, job: _Job) -> None:
         # The device's arrays first, since they may be the file's own memory.
@@ -261,7 +264,7 @@ class Worker:
             return
         # Time on the processor: what others had meanwhile would put the next one off a hundredfold.
         begun = time.thread_time()
-        job.file.write(job.execution.cursor, job.execution.state(), job.steps)
+        job.file.write(job.execution.cursor, job.execution.state(shared=True), job.steps)
         job.keep_cost = time.thread_time() - begun
         job.kept = time.monotonic()
 
