@@ -10,9 +10,10 @@ import pytest
 
 from exalift.affine import Affine
 from exalift.base import DType, UsageError
+from exalift.llvm import assembly, host_target, plain_target
 from exalift.tensorize import Plan, Schedule, matrix_product, plan_for, usable_features
 from exalift.tensorize.instructions import BY_NAME
-from exalift.tensorize.peaks import measure_peaks
+from exalift.tensorize.peaks import instruction_text, measure_peaks
 from exalift.tensorize.tuner import MACHINE, cache_key, candidates, estimate, measure, tune
 
 PRODUCT = matrix_product(40, 50, 60, DType.F32, DType.F32, DType.F32)
@@ -120,3 +121,10 @@ def test_peaks_are_measured_for_what_the_cpu_has() -> None:
     usable = {i.name for i in instructions if i.features <= usable_features()}
     assert {peak.name for peak in peaks if not peak.is_memory} == usable
     assert all(peak.rate > 0 and peak.threads == 2 for peak in peaks)
+
+
+@pytest.mark.skipif(not host_target().is_x86, reason="pmaddwd is x86's")
+def test_nothing_of_a_measured_loop_is_taken_out_of_it() -> None:
+    text = assembly(instruction_text(BY_NAME["pmaddwd_xmm"], "v"), plain_target())
+    loop = text[text.index(".LBB") : text.index("\tjne\t")]
+    assert loop.count("pmaddwd") == loop.count("paddd") == 12

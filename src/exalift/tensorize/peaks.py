@@ -1,6 +1,7 @@
 """What this machine can do at best: instructions on registers, and reads from each level of memory.
 
-Operands are random: on zeros a CPU draws less power, and runs faster than it ever does on data.
+Operands are random: on zeros a CPU draws less power, and runs faster than it ever does on data. Floats are
+of moderate size: random bytes would have denormal products, on which some instructions take many cycles.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from exalift.base import DType
 from exalift.llvm import compile_text, host_target, team
 
-from .calling import aligned, usable_features
+from .calling import Array, aligned, usable_features
 from .emission.ir_writer import Writer
 from .emission.registers import Numbering, emit_instruction, load_vector, move
 from .instructions import INSTRUCTIONS, Instruction
+from .samples import random_operand
 
 _NAME = "exalift.peak"
 _ROUNDS = 20000
@@ -48,12 +51,14 @@ def measure_peaks(
     for instruction in instructions:
         measurable = instruction.moves is None or instruction.loads_tiles
         if measurable and instruction.requirements <= features:
-            seconds = _run(instruction_text(instruction), _BYTES, threads, repeats)
+            text = instruction_text(instruction, "v" if host_target().is_x86 else "")
+            seconds = _run(text, _random(instruction.lhs.dtype, _BYTES), threads, repeats)
             count = _ROUNDS * _per_round(instruction) * threads
             found.append(Peak(instruction.name, threads, count * instruction.operations / seconds))
     for name, size in LEVELS:
         rounds = max(1, (64 << 20) // size)
-        seconds = _run(_read_text(size, rounds), size, threads, max(2, repeats // 2))
+        data = np.resize(_random(DType.UI8, 1 << 20), size)
+        seconds = _run(_read_text(size, rounds), data, threads, max(2, repeats // 2))
         found.append(Peak(name, threads, size * rounds * threads / seconds, is_memory=True))
     return tuple(found)
 
@@ -62,14 +67,16 @@ def _per_round(instruction: Instruction) -> int:
     return 4 if instruction.moves else _CHAINS
 
 
-def _run(text: str, size: int, threads: int, repeats: int) -> float:
-    """Seconds of the fastest of some runs; every thread has `size` random bytes of its own."""
+def _random(dtype: DType, size: int) -> Array:
+    """`size` bytes of random numbers of this type."""
+    return random_operand(np.random.default_rng(0), dtype, (size // dtype.bytes,)).view(np.uint8)
+
+
+def _run(text: str, content: Array, threads: int, repeats: int) -> float:
+    """Seconds of the fastest of some runs; every thread has a copy of the data."""
     library = compile_text(text, [_NAME], host_target())
-    data = aligned(size * threads)
-    chunk = np.random.default_rng(0).integers(0, 256, 1 << 20, np.uint8)
-    for start in range(0, data.size, chunk.size):
-        part = chunk[: data.size - start]
-        data[start : start + part.size] = part
+    data = aligned(content.size * threads)
+    data.reshape(threads, content.size)[:] = content
     arguments = np.array([data.ctypes.data], np.uintp)
     together = team(threads)
     best = float("inf")
@@ -91,8 +98,13 @@ def _own_data(writer: Writer, size: int) -> str:
     return writer.address(data, writer.multiply("%part", size))
 
 
-def instruction_text(instruction: Instruction) -> str:
-    """A loop of independent instructions; numbered registers are loaded anew in every round."""
+def instruction_text(instruction: Instruction, constraint: str = "") -> str:
+    """A loop of independent instructions; numbered registers are loaded anew in every round.
+
+    constraint: LLVM's letter for a vector register. Where given, the left factor passes through one unseen
+    before each instruction: what does not need the accumulator (`pmaddwd`, before its addition) would
+    otherwise be taken out of the loop.
+    """
     writer = Writer()
     data = _own_data(writer, _BYTES)
     moves = instruction.moves
@@ -102,7 +114,9 @@ def instruction_text(instruction: Instruction) -> str:
         rhs = load_vector(writer, instruction.rhs, writer.address(data, 256), 1)
         first = load_vector(writer, instruction.acc, writer.address(data, 512), 1)
         with writer.loop(0, _ROUNDS, 1, [(kind, first)] * _CHAINS) as loop:
-            loop.following = [emit_instruction(writer, instruction, acc, lhs, rhs) for acc in loop.carried]
+            for position, acc in enumerate(loop.carried):
+                factor = _unseen(writer, instruction.lhs.type, lhs, constraint) if constraint else lhs
+                loop.following[position] = emit_instruction(writer, instruction, acc, factor, rhs)
         for position, value in enumerate(loop.results):
             writer.line(f"store {kind} {value}, ptr {writer.address(data, 1024 + 64 * position)}, align 1")
     else:
@@ -123,6 +137,11 @@ def instruction_text(instruction: Instruction) -> str:
     writer.line("ret void")
     declarations = dict.fromkeys(instruction.declarations)
     return "\n".join([*declarations, _function(writer, instruction.attributes)])
+
+
+def _unseen(writer: Writer, kind: str, value: str, constraint: str) -> str:
+    """The same value, of which LLVM knows no more than that it is new every time."""
+    return writer.value(f'call {kind} asm sideeffect "", "={constraint},0"({kind} {value})')
 
 
 def _read_text(size: int, rounds: int) -> str:

@@ -14,14 +14,15 @@ from typing import cast
 import numpy as np
 
 from exalift.affine import Affine, nodes
-from exalift.base import DType, write_atomically
+from exalift.base import write_atomically
 from exalift.llvm import host_target
 
-from ..calling import Array, Kernel, compile_kernel, usable_features
+from ..calling import Kernel, compile_kernel, usable_features
 from ..contraction import Access, Contraction
 from ..inspector import select
 from ..instructions import BY_NAME
 from ..rewriter import Plan, Schedule
+from ..samples import random_operand, storage
 from .choose import MACHINE, plan_for
 from .model import candidates, estimate
 
@@ -134,10 +135,10 @@ def _measured(
 ) -> Tuned:
     """Plans take turns, so that whatever else the machine does falls on all of them."""
     generator = np.random.default_rng(0)
-    lhs, rhs = (_random(generator, access) for access in (contraction.lhs, contraction.rhs))
-    operands = contraction.epilogue.operands if contraction.epilogue else ()
-    extra = [_random(generator, access) for _, access in operands]
-    out = np.zeros(contraction.out.shape, _storage(contraction.out.dtype))
+    followed = contraction.epilogue.operands if contraction.epilogue else ()
+    accesses = (contraction.lhs, contraction.rhs, *(access for _, access in followed))
+    lhs, rhs, *extra = (random_operand(generator, access.dtype, access.shape) for access in accesses)
+    out = np.zeros(contraction.out.shape, storage(contraction.out.dtype))
     ends = time.perf_counter() + budget_s
     kernels: list[tuple[Plan, Kernel, Callable[[], None], list[float]]] = []
     for plan in plans:
@@ -161,22 +162,6 @@ def _measured(
             best = Tuned(plan, seconds)
     assert best is not None
     return best
-
-
-def _storage(dtype: DType) -> str:
-    """NumPy's name; bf16 is measured on its bits, which need no library."""
-    return "uint16" if dtype is DType.BF16 else dtype.numpy_name
-
-
-def _random(generator: np.random.Generator, access: Access) -> Array:
-    if access.dtype is DType.BF16:
-        numbers = generator.standard_normal(access.shape, np.float32)
-        return (numbers.view(np.uint32) >> 16).astype(np.uint16)
-    if access.dtype.is_float:
-        return generator.standard_normal(access.shape).astype(access.dtype.numpy_name)
-    limits = np.iinfo(access.dtype.numpy_name)
-    values = generator.integers(limits.min, limits.max, access.shape, np.int64, endpoint=True)
-    return values.astype(access.dtype.numpy_name)
 
 
 def _read(path: Path) -> dict[str, object]:
