@@ -21,6 +21,7 @@ from exalift.llvm import (
     host_target,
     object_code,
     plain_target,
+    spin_microseconds,
     team,
     waiting_text,
 )
@@ -102,6 +103,16 @@ def test_the_environment_bounds_the_threads(monkeypatch: pytest.MonkeyPatch) -> 
         available_threads()
 
 
+def test_the_environment_says_how_long_to_spin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXALIFT_SPIN", raising=False)
+    assert spin_microseconds() > 0
+    monkeypatch.setenv("EXALIFT_SPIN", "0")
+    assert spin_microseconds() == 0
+    monkeypatch.setenv("EXALIFT_SPIN", "-1")
+    with pytest.raises(UsageError, match="microseconds"):
+        spin_microseconds()
+
+
 # Each thread adds to its own cell, meets the others, and reads its neighbour's: a barrier that lets
 # somebody through too early shows as a wrong sum.
 _ROUNDS = """
@@ -168,3 +179,29 @@ def test_a_forked_child_makes_its_own_team_and_the_process_ends() -> None:
         [sys.executable, "-W", "ignore", "-c", _FORKS], capture_output=True, text=True, timeout=120
     )
     assert done.stdout == "both\n", done.stderr
+
+
+_CORES = """
+import os, sys, threading
+if sys.argv[1] == "one":
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from exalift.llvm import compile_text, host_target, team
+library = compile_text("define void @f(i64 %t, i64 %n, ptr %c, ptr %b) { ret void }", ["f"], host_target())
+for _ in range(100):
+    team(2).run(library.address("f"), 0)
+worker, = (thread.native_id for thread in threading.enumerate() if thread.name == "exalift-1")
+print(len(os.sched_getaffinity(0) - os.sched_getaffinity(worker)), len(os.sched_getaffinity(worker)))
+"""
+
+
+@pytest.mark.skipif(not can_use_threads(), reason="teams need Linux's futexes")
+@pytest.mark.parametrize("cores", ["one", "all"])
+@pytest.mark.parametrize("spin", ["0", "1000"])
+def test_workers_stay_off_the_core_of_their_caller(cores: str, spin: str) -> None:
+    """With one core for two threads, both stay on it."""
+    command = [sys.executable, "-c", _CORES, cores]
+    environment = {**os.environ, "EXALIFT_SPIN": spin}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    every = len(os.sched_getaffinity(0))
+    expected = (0, 1) if cores == "one" or every == 1 else (1, every - 1)
+    assert tuple(map(int, done.stdout.split())) == expected, done.stderr

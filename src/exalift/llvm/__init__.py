@@ -3,7 +3,8 @@
 from .jit import Library, assembly, compile_text, object_code, optimised_text, ptx_text
 from .target import Target, host_target, plain_target
 from .text import Code, Metadata, llvm_type, memory_type
-from .threads import BARRIER_BYTES, Team, available_threads, can_use_threads, team, waiting_text
+from .threads import Team, available_threads, can_use_threads, spin_microseconds, team
+from .waiting import BARRIER_BYTES, waiting_text
 
 __all__ = [
     "BARRIER_BYTES",
@@ -23,6 +24,7 @@ __all__ = [
     "optimised_text",
     "plain_target",
     "ptx_text",
+    "spin_microseconds",
     "team",
     "waiting_text",
 ]

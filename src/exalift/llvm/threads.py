@@ -1,14 +1,13 @@
-"""A team of threads that run one compiled function together, and the barrier at which they meet.
+"""A team of threads that run one compiled function together.
 
 The workers wait inside compiled code, so that a start costs about a microsecond while they are awake
-and no interpreter lock is taken. Whoever waits spins for a while and then sleeps (a futex, Linux).
+and no interpreter lock is taken. Whoever waits spins for a while and then sleeps (`waiting`).
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import sys
 import threading
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,137 +19,32 @@ from exalift.base import UsageError
 
 from .jit import Library, compile_text
 from .target import host_target
+from .waiting import (
+    BARRIER_OFFSET,
+    CORE_OFFSET,
+    MOVABLE_OFFSET,
+    NUMBERS_OFFSET,
+    SPIN_OFFSET,
+    THREADS_OFFSET,
+    can_sleep,
+    team_text,
+    waiting_text,
+)
 
-_FUTEX = {"x86_64": 202, "aarch64": 98}
-
-# A place where threads meet: arrived (i32 at 0), generation (i32 at 64), sleepers (i32 at 128).
-BARRIER_BYTES = 192
-# Where a team keeps its work: start (a generation, i32 at 0), sleepers (i32 at 64), entry (ptr at 128),
-# arguments (ptr at 136), threads (i64 at 144), the barrier at 192.
-_BLOCK_BYTES = 192 + BARRIER_BYTES
-
-_SPINS = 4000
-
-
-def _system_call(triple: str) -> int | None:
-    return _FUTEX.get(triple.split("-")[0]) if sys.platform == "linux" else None
-
-
-def waiting_text(triple: str) -> str:
-    """IR of `@exalift_await(ptr word, i32 seen, ptr sleepers)`, which returns once `word` is not `seen`,
-    `@exalift_wake(ptr word, ptr sleepers)`, and `@exalift_barrier(ptr barrier, i64 threads)`."""
-    number = _system_call(triple)
-    pause = "call void @llvm.x86.sse2.pause()" if triple.startswith("x86_64") else ""
-    declare = "declare void @llvm.x86.sse2.pause()" if pause else ""
-    return f"""{declare}
-declare i64 @syscall(i64, ...)
-
-define internal void @exalift_await(ptr %word, i32 %seen, ptr %sleepers) noinline {{
-entry:
-  br label %spin
-spin:
-  %count = phi i32 [ 0, %entry ], [ %more, %again ]
-  %now = load atomic i32, ptr %word acquire, align 4
-  %changed = icmp ne i32 %now, %seen
-  br i1 %changed, label %done, label %again
-again:
-  {pause}
-  %more = add i32 %count, 1
-  %tired = icmp sgt i32 %more, {_SPINS}
-  br i1 %tired, label %rest, label %spin
-rest:
-  %before = atomicrmw add ptr %sleepers, i32 1 seq_cst
-  %ignored = call i64 (i64, ...) @syscall(i64 {number}, ptr %word, i64 128, i32 %seen, ptr null)
-  %behind = atomicrmw sub ptr %sleepers, i32 1 seq_cst
-  %later = load atomic i32, ptr %word acquire, align 4
-  %moved = icmp ne i32 %later, %seen
-  br i1 %moved, label %done, label %rest
-done:
-  ret void
-}}
-
-define internal void @exalift_wake(ptr %word, ptr %sleepers) noinline {{
-entry:
-  %old = atomicrmw add ptr %word, i32 1 seq_cst
-  %count = load atomic i32, ptr %sleepers seq_cst, align 4
-  %any = icmp sgt i32 %count, 0
-  br i1 %any, label %wake, label %done
-wake:
-  %ignored = call i64 (i64, ...) @syscall(i64 {number}, ptr %word, i64 129, i64 2147483647)
-  br label %done
-done:
-  ret void
-}}
-
-define internal void @exalift_barrier(ptr %barrier, i64 %threads) noinline {{
-entry:
-  %word = getelementptr i8, ptr %barrier, i64 64
-  %sleepers = getelementptr i8, ptr %barrier, i64 128
-  %seen = load atomic i32, ptr %word acquire, align 4
-  %arrived = atomicrmw add ptr %barrier, i32 1 acq_rel
-  %wide = sext i32 %arrived to i64
-  %last = sub i64 %threads, 1
-  %all = icmp eq i64 %wide, %last
-  br i1 %all, label %open, label %wait
-open:
-  store atomic i32 0, ptr %barrier monotonic, align 4
-  call void @exalift_wake(ptr %word, ptr %sleepers)
-  ret void
-wait:
-  call void @exalift_await(ptr %word, i32 %seen, ptr %sleepers)
-  ret void
-}}
-"""
-
-
-_TEAM = """
-define void @exalift_launch(ptr %block, ptr %entry, ptr %arguments) {
-  %place = getelementptr i8, ptr %block, i64 128
-  store ptr %entry, ptr %place
-  %given = getelementptr i8, ptr %block, i64 136
-  store ptr %arguments, ptr %given
-  %count = getelementptr i8, ptr %block, i64 144
-  %threads = load i64, ptr %count
-  %sleepers = getelementptr i8, ptr %block, i64 64
-  call void @exalift_wake(ptr %block, ptr %sleepers)
-  %barrier = getelementptr i8, ptr %block, i64 192
-  call void %entry(i64 0, i64 %threads, ptr %arguments, ptr %barrier)
-  call void @exalift_barrier(ptr %barrier, i64 %threads)
-  ret void
-}
-
-define void @exalift_work(ptr %block, i64 %thread) {
-entry:
-  %sleepers = getelementptr i8, ptr %block, i64 64
-  %place = getelementptr i8, ptr %block, i64 128
-  %given = getelementptr i8, ptr %block, i64 136
-  %count = getelementptr i8, ptr %block, i64 144
-  %barrier = getelementptr i8, ptr %block, i64 192
-  br label %next
-next:
-  %seen = phi i32 [ 0, %entry ], [ %following, %run ]
-  call void @exalift_await(ptr %block, i32 %seen, ptr %sleepers)
-  %following = add i32 %seen, 1
-  %function = load ptr, ptr %place
-  %stop = icmp eq ptr %function, null
-  br i1 %stop, label %done, label %run
-run:
-  %threads = load i64, ptr %count
-  %arguments = load ptr, ptr %given
-  call void %function(i64 %thread, i64 %threads, ptr %arguments, ptr %barrier)
-  call void @exalift_barrier(ptr %barrier, i64 %threads)
-  br label %next
-done:
-  ret void
-}
-"""
+_SPIN_US = 500
+"""For how long a thread that waits spins, in microseconds. Waking a thread that sleeps takes some tens."""
 
 
 @cache
 def _runtime() -> Library:
     target = host_target()
     names = ("exalift_launch", "exalift_work")
-    return compile_text(waiting_text(target.triple) + _TEAM, names, target)
+    return compile_text(waiting_text(target.triple) + team_text(target.triple), names, target)
+
+
+def _cores() -> int:
+    """How many cores the affinity mask has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available_threads() -> int:
@@ -158,7 +52,7 @@ def available_threads() -> int:
 
     UsageError where the variable is no positive number.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = _cores()
     asked = os.environ.get("EXALIFT_THREADS", "")
     if not asked:
         return cores
@@ -169,7 +63,20 @@ def available_threads() -> int:
 
 def can_use_threads() -> bool:
     """Whether waiting threads can sleep here: a team needs futexes."""
-    return _system_call(host_target().triple) is not None
+    return can_sleep(host_target().triple)
+
+
+def spin_microseconds() -> int:
+    """For how long a thread that waits spins before it sleeps: EXALIFT_SPIN, in microseconds.
+
+    UsageError where the variable is no whole number.
+    """
+    asked = os.environ.get("EXALIFT_SPIN", "")
+    if not asked:
+        return _SPIN_US
+    if not asked.isdecimal():
+        raise UsageError(f"EXALIFT_SPIN must be a number of microseconds, not {asked!r}")
+    return int(asked)
 
 
 @dataclass(slots=True)
@@ -177,7 +84,9 @@ class Team:
     """`threads` threads, of which the caller of `run` is one; the others live until the process ends.
 
     A compiled function for a team is `void f(i64 thread, i64 threads, ptr arguments, ptr barrier)`;
-    all threads must call the barrier equally often.
+    all threads must call the barrier equally often. Threads that wait spin (`spin_microseconds`) and then
+    sleep; where there are more of them than cores, they sleep at once. Where every thread can have a core,
+    the workers are kept off the one that the caller runs on.
     """
 
     threads: int
@@ -186,10 +95,14 @@ class Team:
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        store = np.zeros(_BLOCK_BYTES + 64, np.uint8)
+        enough = self.threads <= _cores()
+        size = NUMBERS_OFFSET + 4 * self.threads
+        store = np.zeros(size + 64, np.uint8)
         shift = -store.ctypes.data % 64
-        self._block = store[shift : shift + _BLOCK_BYTES]
-        self._block[144:152].view(np.int64)[0] = self.threads
+        self._block = store[shift : shift + size]
+        self._set(THREADS_OFFSET, np.int64, self.threads)
+        self._set(CORE_OFFSET, np.int32, -1)
+        self._set(BARRIER_OFFSET + SPIN_OFFSET, np.int64, 1000 * spin_microseconds() if enough else 0)
         runtime = _runtime()
         pointer = ctypes.c_void_p
         launch = ctypes.CFUNCTYPE(None, pointer, pointer, pointer)
@@ -198,9 +111,16 @@ class Team:
         for number in range(1, self.threads):
             # A daemon, since it waits in compiled code for work that need never come.
             name = f"exalift-{number}"
-            threading.Thread(
+            worker = threading.Thread(
                 target=work, args=(self._block.ctypes.data, number), name=name, daemon=True
-            ).start()
+            )
+            worker.start()
+            self._set(NUMBERS_OFFSET + 4 * (number - 1), np.int32, worker.native_id or 0)
+        self._set(MOVABLE_OFFSET, np.int64, self.threads - 1 if enough else 0)
+
+    def _set(self, offset: int, dtype: type[np.signedinteger], value: int) -> None:
+        """Write a number into the block."""
+        self._block[offset : offset + np.dtype(dtype).itemsize].view(dtype)[0] = value
 
     def run(self, entry: int, arguments: int) -> None:
         """Run the function at address `entry` in all threads, and wait for all. One run at a time."""
