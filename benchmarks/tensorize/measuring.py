@@ -7,11 +7,15 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 Run = Callable[[], object]
+
+TURN = 0.02
+"""Seconds of a turn, with several threads."""
 
 
 def pin(threads: int) -> None:
@@ -24,12 +28,36 @@ def pin(threads: int) -> None:
         os.environ[name] = str(threads)
 
 
+def settle(longest: float = 1.0) -> None:
+    """Wait until every other thread of this process sleeps, at most so many seconds (Linux).
+
+    Threads spin for a while after a call: OpenBLAS's for 100 ms, OpenMP's for 15, this team's for one. A peer
+    that starts meanwhile shares its second core with them.
+    """
+    own, ends, quiet = threading.get_native_id(), time.perf_counter() + longest, 0
+    while quiet < 2 and time.perf_counter() < ends:
+        time.sleep(0.001)
+        quiet = (
+            0
+            if any(_runs(int(task)) for task in os.listdir("/proc/self/task") if int(task) != own)
+            else quiet + 1
+        )
+
+
+def _runs(task: int) -> bool:
+    try:
+        text = Path(f"/proc/self/task/{task}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] == "R"
+
+
 def medians(runs: Mapping[str, Run], seconds: float, clock: str, threads: int = 1) -> dict[str, float]:
     """The median time of each run, in seconds, over interleaved rounds that take about `seconds` in all.
 
     clock: "wall", or "cpu" for the time that the process used (one thread only), which other programs
     on the machine disturb less. With several threads, each turn waits until the threads of the peer before
-    have gone to sleep (they spin for a while), and begins with a run that is not counted.
+    sleep (`settle`), begins with a run that is not counted, and has as many runs as fit into `TURN` seconds.
     """
     now = time.perf_counter if clock == "wall" else time.process_time
     for run in runs.values():
@@ -39,12 +67,17 @@ def medians(runs: Mapping[str, Run], seconds: float, clock: str, threads: int = 
     rounds = 0
     while rounds < 5 or (time.perf_counter() < ends and rounds < 2000):
         for name, run in runs.items():
+            until = 0.0
             if threads > 1:
-                time.sleep(0.004)
+                settle()
                 run()
-            start = now()
-            run()
-            times[name].append(now() - start)
+                until = time.perf_counter() + TURN
+            while True:
+                start = now()
+                run()
+                times[name].append(now() - start)
+                if time.perf_counter() >= until:
+                    break
         rounds += 1
     return {name: statistics.median(values) for name, values in times.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from functools import cache
 
@@ -74,9 +74,16 @@ def peak_of(kernel: Kernel, threads: int) -> float:
 
 
 def gemm(
-    kind: str, shape: tuple[int, int, int], threads: int, seconds: float, clock: str, tune: bool
+    kind: str,
+    shape: tuple[int, int, int],
+    threads: int,
+    seconds: float,
+    clock: str,
+    tune: bool,
+    chosen: Set[str],
 ) -> Iterator[dict[str, object]]:
-    """One comparison for each peer. Sums of bytes are requantised to u8 beside oneDNN, not beside XLA."""
+    """One comparison for each peer of those chosen. Sums of bytes are requantised to u8 beside oneDNN, not
+    beside XLA."""
     m, n, k = shape
     generator = np.random.default_rng(m)
     contraction = matrix_product(m, n, k, *KINDS[kind])
@@ -90,6 +97,8 @@ def gemm(
         peers.append(("oneDNN", quantised if contraction.accumulator.is_integer else contraction))
     peers.append(("NumPy" if kind in ("f32", "f64") else "XLA", contraction))
     for peer, ours in peers:
+        if peer not in chosen:
+            continue
         kernel = kernel_for(ours, threads, tune)
         packed = kernel.pack(rhs, threads)
         out = np.zeros((m, n), ours.out.dtype.numpy_name)
