@@ -16,6 +16,7 @@ from exalift.llvm import (
     Metadata,
     assembly,
     available_threads,
+    bound_call,
     can_use_threads,
     compile_text,
     host_target,
@@ -150,9 +151,21 @@ def test_a_team_meets_at_every_barrier(threads: int) -> None:
         assert cells.tolist() == [2000] * threads
 
 
+@pytest.mark.skipif(not can_use_threads(), reason="teams need Linux's futexes")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_bound_call_runs_again_and_again(threads: int) -> None:
+    target = host_target()
+    library = compile_text(waiting_text(target.triple) + _ROUNDS, ["rounds"], target)
+    cells = np.zeros(threads, np.int64)
+    call = bound_call(threads, library.address("rounds"), cells.ctypes.data)
+    for round_ in (1, 2, 3):
+        call()
+        assert cells.tolist() == [2000 * round_] * threads
+
+
 _FORKS = """
 import os, numpy as np
-from exalift.llvm import compile_text, host_target, team
+from exalift.llvm import bound_call, compile_text, host_target, team
 text = (
     "define void @f(i64 %t, i64 %n, ptr %c, ptr %b) { "
     "%p = getelementptr i64, ptr %c, i64 %t store i64 7, ptr %p ret void }"
@@ -162,9 +175,15 @@ def run():
     cells = np.zeros(2, np.int64)
     team(2).run(library.address("f"), cells.ctypes.data)
     assert cells.tolist() == [7, 7], cells
+kept = np.zeros(2, np.int64)
+call = bound_call(2, library.address("f"), kept.ctypes.data)
 run()
+call()
+kept[:] = 0
 child = os.fork()
 run()
+call()
+assert kept.tolist() == [7, 7], kept
 if child:
     assert os.waitpid(child, 0)[1] == 0
     print("both")

@@ -43,6 +43,7 @@ LARGER = {
     "adi": {"steps": 2, "n": 203},
     "deriche": {"w": 203, "h": 171},
     "atax": {"m": 401, "n": 403},
+    "gesummv": {"n": 533},
 }
 
 

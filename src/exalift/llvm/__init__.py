@@ -3,7 +3,7 @@
 from .jit import Library, assembly, compile_text, object_code, optimised_text, ptx_text
 from .target import Target, host_target, plain_target
 from .text import Code, Metadata, llvm_type, memory_type
-from .threads import Team, available_threads, can_use_threads, spin_microseconds, team
+from .threads import Team, available_threads, bound_call, can_use_threads, spin_microseconds, team
 from .waiting import BARRIER_BYTES, waiting_text
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Team",
     "assembly",
     "available_threads",
+    "bound_call",
     "can_use_threads",
     "compile_text",
     "host_target",

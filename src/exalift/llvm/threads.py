@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -20,6 +21,7 @@ from exalift.base import UsageError
 from .jit import Library, compile_text
 from .target import host_target
 from .waiting import (
+    BARRIER_BYTES,
     BARRIER_OFFSET,
     CORE_OFFSET,
     MOVABLE_OFFSET,
@@ -79,6 +81,13 @@ def spin_microseconds() -> int:
     return int(asked)
 
 
+def _aligned(size: int) -> NDArray[np.uint8]:
+    """Zeros that begin at a cache line."""
+    store = np.zeros(size + 64, np.uint8)
+    shift = -store.ctypes.data % 64
+    return store[shift : shift + size]
+
+
 @dataclass(slots=True)
 class Team:
     """`threads` threads, of which the caller of `run` is one; the others live until the process ends.
@@ -97,9 +106,7 @@ class Team:
     def __post_init__(self) -> None:
         enough = self.threads <= _cores()
         size = NUMBERS_OFFSET + 4 * self.threads
-        store = np.zeros(size + 64, np.uint8)
-        shift = -store.ctypes.data % 64
-        self._block = store[shift : shift + size]
+        self._block = _aligned(size)
         self._set(THREADS_OFFSET, np.int64, self.threads)
         self._set(CORE_OFFSET, np.int32, -1)
         self._set(BARRIER_OFFSET + SPIN_OFFSET, np.int64, 1000 * spin_microseconds() if enough else 0)
@@ -132,6 +139,23 @@ class Team:
 def team(threads: int) -> Team:
     """The process's team of that many threads."""
     return Team(threads)
+
+
+def bound_call(threads: int, entry: int, arguments: int) -> Callable[[], None]:
+    """A function without arguments that runs the function at address `entry` in a team of `threads`: for
+    innermost loops, since little is done in Python. `entry` and `arguments` live as long as it is used."""
+    if threads > 1:
+        # Looked up in every call: a child of this process has a team of its own.
+        return lambda: team(threads).run(entry, arguments)
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    function = ctypes.CFUNCTYPE(None, number, number, pointer, pointer)(entry)
+    barrier = _aligned(BARRIER_BYTES)
+    given = (number(0), number(1), pointer(arguments), pointer(barrier.ctypes.data))
+
+    def alone(_: object = barrier) -> None:
+        function(*given)
+
+    return alone
 
 
 # After a fork only the forking thread lives on, so a child makes its own teams.

@@ -13,6 +13,7 @@ from exalift.dialects import Dialect, Step, TensorLoop, TensorProgram, Update
 from .columns import Columnizer
 from .fusing import Fuser
 from .hazards import Hazards
+from .joining import Joiner
 from .masks import Masks
 from .products import Products
 from .program import Assignment, Buffer, Item, Procedure, Sequential
@@ -55,7 +56,7 @@ def build(
     body = Sinker(pool, buffers, fuser.temporaries, private | fuser.temporaries, body).sunk()
     if not strict_fp:
         body = Recurrences(pool).items(body)
-    body = without_unused(body, fuser.temporaries)
+    body = Joiner(pool).items(without_unused(body, fuser.temporaries))
     procedure = Procedure(
         program.name,
         buffers,

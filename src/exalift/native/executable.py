@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from exalift.base import DeviceError
 from exalift.devices import Array, Timing
-from exalift.llvm import Library, team
+from exalift.llvm import Library, bound_call
 
 from .emission import ENTRY
 from .program import Buffer, Columns, Item, Procedure, Product, Sequential
@@ -49,15 +49,16 @@ def written_buffers(items: Sequence[Item]) -> frozenset[str]:
 @dataclass(frozen=True, slots=True)
 class Bound:
     """An executable on memory of its own: `run` it, and `restore` what it wrote. `addresses` are those of its
-    buffers, in their order."""
+    buffers, in their order; `call` runs on them."""
 
     executable: NativeExecutable
     arrays: dict[str, Array]
     initial: dict[str, Array]
     addresses: NDArray[np.uint64]
+    call: Callable[[], None]
 
     def run(self) -> None:
-        self.executable.start(self.addresses)
+        self.call()
 
     def restore(self) -> None:
         for name, contents in self.initial.items():
@@ -100,7 +101,9 @@ class NativeExecutable:
         """Take memory once, for runs in a row."""
         arrays = self._arrays(self._check(inputs))
         initial = {name: np.array(arrays[name]) for name in self._restored()}
-        return Bound(self, arrays, initial, self._addresses(arrays))
+        addresses = self._addresses(arrays)
+        call = bound_call(self.threads, self.library.address(ENTRY), addresses.ctypes.data)
+        return Bound(self, arrays, initial, addresses, call)
 
     def _check(self, inputs: Sequence[Array]) -> list[Array]:
         names = self.procedure.arguments
@@ -144,4 +147,4 @@ class NativeExecutable:
 
     def start(self, addresses: NDArray[np.uint64]) -> None:
         """Run on buffers at the addresses given, which live as long as it takes."""
-        team(self.threads).run(self.library.address(ENTRY), addresses.ctypes.data)
+        bound_call(self.threads, self.library.address(ENTRY), addresses.ctypes.data)()

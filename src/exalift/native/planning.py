@@ -15,7 +15,7 @@ from .terms import same_scope
 _WORTH = 40_000
 """Work below this, in reads and operations on one element of 64 bits, is left to one thread."""
 
-_START = 4_000_000
+_START = 2_000_000
 """Work below this, in the same unit, is not worth waking other threads for."""
 
 

@@ -11,6 +11,7 @@ from .accumulators import Accumulators, Slots
 from .bounds import Range, bounds_of
 from .counting import counted, lanes_before, limits, whole_limit
 from .dot_accumulators import DotAccumulators
+from .joining import companions
 from .program import box
 from .scheduling import Nest
 from .values import Lanes, Point, Values
@@ -30,8 +31,15 @@ class ReductionWriter:
         """Write reductions for this nest from now on."""
         self.nest, self.context = nest, context
 
-    def reduce(self, term: Reduce, points: Sequence[Point]) -> list[str]:
-        """The value of a reduction at every point, in loops that all points share."""
+    def together(self, term: Reduce) -> tuple[Reduce, ...]:
+        """The reductions that walk the same loops, the one given among them."""
+        assert self.nest is not None, "called between `use` and the end of a nest"
+        return companions(self.nest.assignment.body, self.values.pool).get(id(term), (term,))
+
+    def reduce(self, terms: Sequence[Reduce], points: Sequence[Point]) -> list[list[str]]:
+        """For each reduction its value at every point, in loops that all share. They have the same axes,
+        guards and lanes."""
+        term = terms[0]
         axes = self._order_of(term)
         conjunction = term.guard.disjuncts[0] if len(term.guard.disjuncts) == 1 else ()
         moving = self._moving(points)
@@ -41,11 +49,11 @@ class ReductionWriter:
         if bounds.before:
             tests = tests & Guard.of(*bounds.before)
         lanes = self._lanes_of(term)
-        accumulators = self._accumulators(term, list(points), lanes)
+        accumulators = [self._accumulators(one, list(points), lanes) for one in terms]
         outer, self._bound = self._bound, (*self._bound, *box(axes), *conjunction)
         self._reduction_loops(0, axes, bounds.ranges, tests, accumulators, tuple(points))
         self._bound = outer
-        return accumulators.results()
+        return [one.results() for one in accumulators]
 
     def _accumulators(self, term: Reduce, points: list[Point], lanes: Nest | None) -> Accumulators:
         if lanes is not None and lanes.dot is not None:
@@ -84,17 +92,18 @@ class ReductionWriter:
         axes: Sequence[Axis],
         ranges: Mapping[str, Range],
         tests: Guard,
-        accumulators: Accumulators,
+        accumulators: Sequence[Accumulators],
         points: tuple[Point, ...],
     ) -> None:
         """Loops nest as deep as arrays have dimensions, so this recursion is short."""
         values = self.values
         if depth == len(axes):
-            accumulators.add(tests, points, 0)
+            for one in accumulators:
+                one.add(tests, points, 0)
             return
         name = axes[depth].name
         lower, upper = limits(values, ranges[name])
-        nest = accumulators.lanes
+        nest = accumulators[0].lanes
         if nest is None or name != nest.vector:
             with values.scope(), counted(values, name, lower, upper, 1):
                 self._reduction_loops(depth + 1, axes, ranges, tests, accumulators, points)
@@ -104,12 +113,15 @@ class ReductionWriter:
         with values.along(Lanes(name, nest.width)), counted(values, name, lower, whole, step):
             for copy in range(nest.copies):
                 moved = tuple({**point, name: copy * nest.width} for point in points)
-                accumulators.add(tests, moved, copy)
+                for one in accumulators:
+                    one.add(tests, moved, copy)
         if self.slots.masked:
             with values.scope(), counted(values, name, whole, upper, nest.width) as counter:
                 mask = lanes_before(values, counter, upper, nest.width)
                 with values.along(Lanes(name, nest.width, mask)):
-                    accumulators.add(tests, points, 0)
+                    for one in accumulators:
+                        one.add(tests, points, 0)
         else:
             with values.along(Lanes()), counted(values, name, whole, upper, 1):
-                accumulators.add_single(tests, points)
+                for one in accumulators:
+                    one.add_single(tests, points)

@@ -120,7 +120,9 @@ def schedule(
         copies = max(1, min(_CHAINS, extent // width))
     jam, rows = _jam(assignment, order, vector, reductions, accesses)
     if jam is not None and vector not in own:
-        copies = max(1, copies // 2)
+        # What they add into stays in registers, for all reductions that run side by side.
+        along = sum(any(axis.name == vector for axis in term.axes) for term in reductions)
+        copies = max(1, copies // 2 // along)
     return Nest(assignment, order, vector, width, copies, jam, rows, orders, dot)
 
 

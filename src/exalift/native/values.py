@@ -43,7 +43,13 @@ _LINE = 64
 class Reducer(Protocol):
     """Writes the loops of reductions."""
 
-    def reduce(self, term: Reduce, points: Sequence[Point]) -> list[str]: ...
+    def together(self, term: Reduce) -> tuple[Reduce, ...]:
+        """The reductions that walk the same loops, the one given among them."""
+        ...
+
+    def reduce(self, terms: Sequence[Reduce], points: Sequence[Point]) -> list[list[str]]:
+        """For each reduction its value at every point, in loops that all share."""
+        ...
 
 
 @dataclass(slots=True)
@@ -131,9 +137,10 @@ class Values:
         if not wanted:
             return
         assert self.reducer is not None, "a reduction needs somebody who writes its loops"
-        made = self.reducer.reduce(term, list(wanted.values()))
-        for key, value in zip(wanted, made, strict=True):
-            self._remember((id(term), key), value)
+        together = self.reducer.together(term)
+        for one, made in zip(together, self.reducer.reduce(together, list(wanted.values())), strict=True):
+            for key, value in zip(wanted, made, strict=True):
+                self._remember((id(one), key), value)
 
     def _required(self, term: Expression, key: Key) -> str:
         found = self._known((id(term), key))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exalift.base import DeviceError, DType, UsageError
-from exalift.llvm import Library, Target, compile_text, host_target, team
+from exalift.llvm import Library, Target, bound_call, compile_text, host_target
 
 from .contraction import Access
 from .emission import Emitted, emit_kernel
@@ -118,21 +118,12 @@ class Kernel:
         # What compiled code points at lives as long as the function that is given out.
         kept = (self.library, every, extra, arguments)
         address, place = self.library.address(entry), arguments.ctypes.data
-        if threads > 1:
-            together = team(threads)
+        call = bound_call(threads, address, place)
 
-            def in_team(_: object = kept) -> None:
-                together.run(address, place)
+        def run(_: object = kept) -> None:
+            call()
 
-            return in_team
-        function = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
-        call = function(address)
-        barrier = aligned(256)
-
-        def alone(_: object = kept, at: int = barrier.ctypes.data, __: object = barrier) -> None:
-            call(0, 1, place, at)
-
-        return alone
+        return run
 
 
 def _check(name: str, array: Array, access: Access) -> None:
