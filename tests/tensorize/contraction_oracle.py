@@ -25,6 +25,16 @@ def random_array(generator: np.random.Generator, access: Access) -> Array:
     return random_values(generator, access.shape, access.dtype)
 
 
+def random_operand(generator: np.random.Generator, access: Access) -> tuple[Array, Array]:
+    """A random operand as it lies in memory, and its values."""
+    if access.nibbles is None:
+        values = random_array(generator, access)
+        return values, values
+    held = generator.integers(0, 256, access.nibbles.bytes(access.span), np.uint8)
+    unpacked = access.nibbles.unpacked(held, access.span).reshape(access.shape)
+    return held, unpacked.astype(access.dtype.numpy_name)
+
+
 def random_values(generator: np.random.Generator, shape: tuple[int, ...], dtype: DType) -> Array:
     """Integers over the whole range, the extremes often; floats normally distributed."""
     if not dtype.is_integer:

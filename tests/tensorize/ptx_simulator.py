@@ -313,6 +313,8 @@ def wide_shift(one: Array) -> np.generic:
 def _converted(rest: list[str], value: Words) -> Words:
     target, source = rest[-2:]
     number = _narrow(value, source)
+    if target == "bf16":
+        return number.astype(ml_dtypes.bfloat16).view(np.uint16).astype(np.uint64)
     if target.startswith("f"):
         return number.astype(f"f{int(target[1:]) // 8}").view(f"u{int(target[1:]) // 8}").astype(np.uint64)
     if source.startswith("f"):

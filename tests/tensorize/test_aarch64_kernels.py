@@ -9,15 +9,16 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from contraction_oracle import assert_close, expected, random_array
+from contraction_oracle import assert_close, expected, random_operand
 
 from exalift.base import DType
 from exalift.llvm import Target, object_code
-from exalift.tensorize import Instruction, Plan, Schedule, emit_kernel, matrix_product
+from exalift.tensorize import Instruction, Nibbles, Plan, Schedule, emit_kernel, matrix_product
 from exalift.tensorize.instructions import (
     BY_NAME,
     aarch64_dot,
@@ -37,7 +38,7 @@ HARNESS = """
 #include <sys/prctl.h>
 typedef void phase(void *, void *, void *, void *, void *, void *, long, long);
 %(externs)s
-static struct { int bytes; phase *pack, *run; long packed, workspace; } kernels[] = {%(table)s};
+static struct { int bytes; phase *pad, *pack, *run; long packed, workspace; } kernels[] = {%(table)s};
 void __arm_tpidr2_save(void) { abort(); }
 static void *bytes(long size) { return aligned_alloc(64, (size + 127) / 64 * 64); }
 int main(int argc, char **argv) {
@@ -48,6 +49,8 @@ int main(int argc, char **argv) {
   char *lhs = bytes(size[0]), *rhs = bytes(size[1]), *out = bytes(size[2]);
   char *packed = bytes(kernels[which].packed), *workspace = bytes(kernels[which].workspace);
   if (fread(lhs, size[0], 1, stdin) != 1 || fread(rhs, size[1], 1, stdin) != 1) return 1;
+  for (long part = 0; part < 2; part++)
+    if (kernels[which].pad) kernels[which].pad(lhs, rhs, out, packed, workspace, 0, part, 2);
   for (long part = 0; part < 2; part++) kernels[which].pack(lhs, rhs, out, packed, workspace, 0, part, 2);
   for (long part = 0; part < 2; part++) kernels[which].run(lhs, rhs, out, packed, workspace, 0, part, 2);
   fprintf(stderr, "%%d", length);
@@ -62,41 +65,51 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def _plan(instruction: Instruction, transpose_lhs: bool) -> Plan:
+def _plan(instruction: Instruction, transpose_lhs: bool, weights: Nibbles | None = None) -> Plan:
     kinds = instruction.lhs.dtype, instruction.rhs.dtype, instruction.acc.dtype
     contraction = matrix_product(M, N, K, *kinds, transpose_lhs=transpose_lhs)
+    contraction = replace(contraction, rhs=replace(contraction.rhs, nibbles=weights))
     m, _, k = instruction.extents
     rows, columns = (2, 2) if instruction.moves else (4, 2)
     return Plan(contraction, instruction, Schedule(rows, columns, rows * m, -(-K // k) * k))
 
 
-def _build(instructions: Sequence[Instruction], where: Path, transpose_lhs: bool) -> None:
+def _build(
+    instructions: Sequence[Instruction], where: Path, transpose_lhs: bool, weights: Nibbles | None = None
+) -> None:
     """`main`, of a kernel for each of the instructions, which differ in the length of vectors."""
     externs, table, objects = "", "", list[str]()
     for instruction in instructions:
         name = f"kernel_{instruction.name}"
-        emitted = emit_kernel(_plan(instruction, transpose_lhs), name, TRIPLE)
+        emitted = emit_kernel(_plan(instruction, transpose_lhs, weights), name, TRIPLE)
         code = object_code(emitted.text, Target(TRIPLE, instruction.features))
         (where / f"{name}.o").write_bytes(code)
         objects.append(f"{name}.o")
         externs += f'extern phase {name}_pack __asm__("{name}.pack"), {name};\n'
+        externs += f'extern phase {name}_pad __asm__("{name}.pad");\n' if emitted.pad else ""
+        pad = f"{name}_pad" if emitted.pad else "0"
         length = int(instruction.length.partition("=")[2] or 0) // 8
-        table += f"{{{length}, {name}_pack, {name}, {emitted.packed_bytes}, {emitted.workspace_bytes(2)}}},"
+        sizes = f"{emitted.packed_bytes}, {emitted.workspace_bytes(2)}"
+        table += f"{{{length}, {pad}, {name}_pack, {name}, {sizes}}},"
     (where / "main.c").write_text(HARNESS % {"externs": externs, "table": table})
     subprocess.run([COMPILER, "-O1", "-static", "main.c", *objects, "-o", "main"], cwd=where, check=True)
 
 
 def _check(
-    instructions: Sequence[Instruction], where: Path, cpus: dict[int, str], transpose_lhs: bool = False
+    instructions: Sequence[Instruction],
+    where: Path,
+    cpus: dict[int, str],
+    transpose_lhs: bool = False,
+    weights: Nibbles | None = None,
 ) -> None:
     """Build, run on every processor (bytes of its vectors -> qemu's options), compare."""
-    _build(instructions, where, transpose_lhs)
-    contraction = _plan(instructions[0], transpose_lhs).contraction
+    _build(instructions, where, transpose_lhs, weights)
+    contraction = _plan(instructions[0], transpose_lhs, weights).contraction
     option = _OPTIONS[instructions[0].length.partition("=")[0]]
     generator = np.random.default_rng(0)
-    lhs, rhs = (random_array(generator, access) for access in (contraction.lhs, contraction.rhs))
+    (lhs, left), (rhs, right) = (random_operand(generator, a) for a in (contraction.lhs, contraction.rhs))
     before = np.zeros((M, N), contraction.out.dtype.numpy_name)
-    wanted = expected(contraction, lhs, rhs, before)
+    wanted = expected(contraction, left, right, before)
     for length, cpu in cpus.items():
         done = subprocess.run(
             [EMULATOR, "-cpu", cpu, "./main", *map(str, (option, lhs.nbytes, rhs.nbytes, before.nbytes))],
@@ -116,6 +129,13 @@ def _check(
 )
 def test_a_kernel_for_another_processor_is_right(instruction: Instruction, tmp_path: Path) -> None:
     _check([instruction], tmp_path, {0: "max"}, transpose_lhs=instruction.extents[0] > 1)
+
+
+@pytest.mark.parametrize("name", ["sdot", "smmla", "udot"])
+def test_weights_of_four_bits(name: str, tmp_path: Path) -> None:
+    instruction = BY_NAME[name]
+    weights = Nibbles(signed=instruction.rhs.dtype is DType.I8)
+    _check([instruction], tmp_path, {0: "max"}, weights=weights)
 
 
 def _forms(instructions: Sequence[Instruction]) -> list[str]:
@@ -141,6 +161,16 @@ def _emulator_version() -> tuple[int, ...]:
     found = re.search(r"version (\d+)\.(\d+)", text)
     assert found
     return tuple(map(int, found.groups()))
+
+
+_BYTES = [i for i in aarch64_sme.INSTRUCTIONS if i.lhs.dtype in (DType.I8, DType.UI8)]
+
+
+@pytest.mark.parametrize("form", _forms(_BYTES))
+def test_outer_products_of_bytes_become_programs(form: str, tmp_path: Path) -> None:
+    """Where the emulator is too old to run them, they are compiled to objects and linked."""
+    _build([BY_NAME[f"{form}{bits}"] for bits in (128, 256, 512)], tmp_path, False)
+    assert (tmp_path / "main").stat().st_size
 
 
 @pytest.mark.parametrize("form", _forms(aarch64_sme.INSTRUCTIONS))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contraction_oracle import assert_close, expected, random_array, random_values
+from contraction_oracle import assert_close, expected, random_array, random_operand, random_values
 from cuda_driver import device_problem, run_on_device
 from fragment_tables import left, right, shared_right, total
 from ptx_simulator import Simulator
@@ -26,6 +26,7 @@ from exalift.tensorize import (
     GridPlan,
     GridSchedule,
     Instruction,
+    Nibbles,
     Plan,
     Schedule,
     emit_grid,
@@ -86,11 +87,11 @@ def simulated(plan: GridPlan, seed: int = 0) -> None:
     """Compile, run in the simulator, compare with the contraction's meaning."""
     contraction = plan.contraction
     generator = np.random.default_rng(seed)
-    lhs, rhs = (random_array(generator, access) for access in (contraction.lhs, contraction.rhs))
+    (lhs, left), (rhs, right) = (random_operand(generator, a) for a in (contraction.lhs, contraction.rhs))
     out = random_values(generator, contraction.out.shape, contraction.out.dtype)
     operands = contraction.epilogue.operands if contraction.epilogue else ()
     extra = {name: random_array(generator, access) for name, access in operands}
-    wanted = expected(contraction, lhs, rhs, out, extra)
+    wanted = expected(contraction, left, right, out, extra)
     emitted = emit_grid(plan, "kernel")
     simulator = Simulator(ptx_text(emitted.text, processor(plan.instruction)))
     simulator.run(emitted.grid, emitted.threads, [lhs, rhs, out, *extra.values()])
@@ -132,6 +133,16 @@ def test_one_instruction_computes_its_formula(instruction: Instruction) -> None:
 def test_whole_products_with_edges(instruction: Instruction, transposed: tuple[bool, bool]) -> None:
     contraction = product(instruction, 70, 50, 44, transpose_lhs=transposed[0], transpose_rhs=transposed[1])
     simulated(GridPlan(contraction, instruction, schedule_of(instruction)))
+
+
+@pytest.mark.parametrize("name", ["mma_m16n8k32_s8_s8", "mma_m16n8k16_bf16_bf16", "wgmma_m64n64k32_u8_s8"])
+def test_operands_of_four_bits_are_unpacked_on_the_way_to_shared_memory(name: str) -> None:
+    instruction = BY_NAME[name]
+    plain = product(instruction, 20, 23, 37, transpose_rhs=True)
+    codes = Nibbles(signed=False, added=0 if instruction.lhs.dtype is DType.UI8 else -8)
+    lhs, rhs = replace(plain.lhs, nibbles=codes), replace(plain.rhs, nibbles=Nibbles())
+    for contraction in (replace(plain, lhs=lhs, rhs=rhs), replace(plain, rhs=rhs)):
+        simulated(GridPlan(contraction, instruction, schedule_of(instruction)))
 
 
 def test_batches_and_what_follows() -> None:

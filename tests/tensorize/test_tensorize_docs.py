@@ -10,26 +10,32 @@ import numpy as np
 from exalift.tensorize import Instruction
 
 DOCS = Path(__file__).parents[2] / "docs" / "tensorize.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+USE, CODES, DESCRIPTION, ITS_TEST, GRID = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
 
 
 def test_the_example_of_use_runs() -> None:
     names: dict[str, object] = {}
-    exec(BLOCKS[0], names)
+    exec(USE, names)
     assert (np.asarray(names["out"]) == 1100).all()
+
+
+def test_the_example_of_four_bits_runs() -> None:
+    names: dict[str, object] = {}
+    exec(CODES, names)
+    assert np.asarray(names["out"]).any()
 
 
 def test_the_example_of_a_grid_runs() -> None:
     names: dict[str, object] = {}
-    exec(BLOCKS[3], names)
+    exec(GRID, names)
     assert ".visible .entry kernel" in str(names["ptx"])
 
 
 def test_a_new_instruction_is_a_description_alone() -> None:
     """Natively where the CPU has it, in software everywhere, as the text does it."""
-    assert len(BLOCKS[1].splitlines()) <= 40
+    assert len(DESCRIPTION.splitlines()) <= 40
     names: dict[str, object] = {}
-    exec(BLOCKS[1], names)
+    exec(DESCRIPTION, names)
     assert isinstance(names["vpdpbusd_ymm"], Instruction)
-    exec(BLOCKS[2], names)
+    exec(ITS_TEST, names)
     assert np.asarray(names["out"]).any()

@@ -5,7 +5,8 @@ An int8 product in C multiplies bytes that are widened to int, often with a zero
     sum k. (i32(a[i,k]) - za) * i32(b[k,j])
 
 Kernels want the bytes. So casts that lose nothing are peeled off, and what does not move with the sum is
-multiplied out.
+multiplied out. A factor that is computed is kept in bytes where its values fit them, codes of four bits
+taken apart by masks and shifts among them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from exalift.base import DType
 
 from .inequalities import within
 from .program import extent_of
+from .ranges import type_range, value_range
 from .terms import Pool
+
+_SMALL = (DType.I8, DType.UI8, DType.I16)
 
 _WIDER_FLOATS = {
     DType.BF16: frozenset({DType.F32, DType.F64}),
@@ -41,7 +45,7 @@ def holds_all(wide: DType, narrow: DType) -> bool:
 @dataclass(frozen=True, eq=False, slots=True)
 class Factor:
     """`value` widened to the sum's type, where `guard` holds, else zero. `storages` are the element types in
-    which an array may hold it, the narrowest (its own) first."""
+    which an array may hold it, the narrowest first."""
 
     value: Expression
     storages: tuple[DType, ...]
@@ -53,11 +57,20 @@ def factor_of(term: Expression, guard: tuple[Constraint, ...]) -> Factor:
     wanted, value = term.dtype, term
     while isinstance(value, Cast) and _is_exact(value.operand.dtype, value.dtype):
         value = value.operand
-    storages = [value.dtype]
+    storages = [*_narrow(value), value.dtype]
     for other in (DType.I16, DType.F32, wanted):
         if other not in storages and holds_all(other, value.dtype) and _is_exact(other, wanted):
             storages.append(other)
     return Factor(value, tuple(storages), guard)
+
+
+def _narrow(value: Expression) -> list[DType]:
+    """Types of fewer bits than its own that hold all values of what is computed."""
+    if isinstance(value, Load) or not value.dtype.is_integer:
+        return []
+    low, high = value_range(value)
+    found = [(dtype, type_range(dtype)) for dtype in _SMALL if dtype.bits < value.dtype.bits]
+    return [dtype for dtype, (least, most) in found if least <= low and high <= most]
 
 
 def _is_exact(narrow: DType, wide: DType) -> bool:
@@ -70,8 +83,11 @@ def _is_exact(narrow: DType, wide: DType) -> bool:
 def without_shift(
     term: Expression, summed: frozenset[str], pool: Pool
 ) -> tuple[Expression, Expression | None]:
-    """`x` and `s` of a factor `x + s` whose `s` does not move with the sum; (term, None) of any other."""
+    """`x` and `s` of a factor `x + s` whose `s` does not move with the sum; (term, None) of any other, and
+    where the whole fits a byte."""
     if not isinstance(term, Apply) or term.function not in ("add", "subtract") or not term.dtype.is_integer:
+        return term, None
+    if any(dtype.bits == 8 for dtype in _narrow(term)):
         return term, None
     first, second = term.operands
     if pool.names(second) & summed or not pool.names(first) & summed:

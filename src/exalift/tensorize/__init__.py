@@ -15,6 +15,7 @@ from .inspector import (
     read_contraction,
 )
 from .instructions import INSTRUCTIONS, Instruction
+from .nibbles import Nibbles
 from .rewriter import GridPlan, GridSchedule, Loops, Plan, Schedule
 from .tuner import Choice, choices, grid_cycles, grid_plan_for, grid_plans, plan_for, planned_cycles
 
@@ -36,6 +37,7 @@ __all__ = [
     "Instruction",
     "Kernel",
     "Loops",
+    "Nibbles",
     "Plan",
     "Reading",
     "Refusal",

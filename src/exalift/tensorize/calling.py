@@ -128,11 +128,15 @@ class Kernel:
 
 def _check(name: str, array: Array, access: Access) -> None:
     # Without ml_dtypes NumPy has no bf16; its bits as u16 serve as well.
-    names = {access.dtype.numpy_name, "uint16"} if access.dtype is DType.BF16 else {access.dtype.numpy_name}
-    if array.dtype.name not in names or array.size < access.span:
+    names, wanted = {access.dtype.numpy_name}, access.span
+    if access.nibbles is not None:
+        names, wanted = access.nibbles.numpy_names, access.nibbles.bytes(access.span)
+    elif access.dtype is DType.BF16:
+        names.add("uint16")
+    if array.dtype.name not in names or array.size < wanted:
         raise UsageError(
             f"{name} has {array.size} elements of {array.dtype}; "
-            f"the kernel wants {access.span} of {access.dtype.numpy_name}"
+            f"the kernel wants {wanted} of {' or '.join(sorted(names))}"
         )
     if not array.flags.c_contiguous:
         raise UsageError(f"{name} is not contiguous")

@@ -18,6 +18,8 @@ from enum import Enum
 from exalift.affine import Affine, Apply, Axis, Cast, Constant, Expression, Formula, Load, Reduce, loads
 from exalift.base import DType
 
+from .nibbles import Nibbles
+
 
 class Role(Enum):
     """Which operands a loop moves."""
@@ -48,7 +50,8 @@ class Access:
     """How the loops reach into an array: its element type, its shape, its strides (in elements; row-major
     unless given) and, for each of its dimensions, a subscript that is linear in the loops.
 
-    A subscript may leave the array: such an element reads as `fill`.
+    A subscript may leave the array: such an element reads as `fill`. `nibbles`: elements take four bits in
+    memory, and `dtype` is what they are unpacked to.
     """
 
     dtype: DType
@@ -56,6 +59,7 @@ class Access:
     indices: tuple[Affine, ...]
     strides: tuple[int, ...] = ()
     fill: int = 0
+    nibbles: Nibbles | None = None
 
     def __post_init__(self) -> None:
         if not self.strides and self.shape:
@@ -64,6 +68,10 @@ class Access:
             raise ValueError("an access has one subscript and one stride a dimension")
         if not all(index.is_linear for index in self.indices):
             raise ValueError("subscripts of a contraction are linear in its loops")
+        if self.nibbles is not None and not self.shape:
+            raise ValueError("elements of four bits are those of an array")
+        if self.nibbles is not None and not self.nibbles.fit(self.dtype):
+            raise ValueError(f"{self.dtype} does not hold {self.nibbles.range[0]} to {self.nibbles.range[1]}")
 
     @property
     def offset(self) -> Affine:

@@ -17,6 +17,7 @@ from ..rewriter.grid import GridPlan, tile_bytes
 from ..rewriter.loops import Nest
 from .expressions import emit_expression
 from .ir_writer import Index, Writer
+from .nibbles import load_nibble
 from .packing import Values, partial_offset, spread
 from .packing_right import lane_index
 from .registers import emit_instruction
@@ -158,8 +159,13 @@ class _Kernel:
         at = writer.add(partial_offset(writer, offset, self.batch), offset.constant)
         at = writer.add(at, partial_offset(writer, offset, spread(writer, nest, place)))
         at = writer.add(at, partial_offset(writer, offset, spread(writer, loops.k, k)))
-        address = writer.address(source, writer.multiply(at, access.dtype.bytes))
-        value = writer.value(f"load {kind}, ptr {address}, align {int(kind[1:]) // 8}")
+        if access.nibbles is not None:
+            value = load_nibble(writer, access, source, at)
+            if access.dtype.is_float:
+                value = writer.value(f"bitcast {llvm_type(access.dtype)} {value} to {kind}")
+        else:
+            address = writer.address(source, writer.multiply(at, access.dtype.bytes))
+            value = writer.value(f"load {kind}, ptr {address}, align {int(kind[1:]) // 8}")
         return writer.value(f"select i1 {good}, {kind} {value}, {kind} 0")
 
     def _both(self, first: str, second: str) -> str:

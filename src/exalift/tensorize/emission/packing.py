@@ -14,6 +14,7 @@ from ..rewriter.plan import LINE, Plan
 from .expressions import constant_text, emit_cast, vector_type
 from .finish import load_strided, store_strided
 from .ir_writer import Index, Writer
+from .nibbles import copy_nibbles
 
 Values = dict[str, Index]
 
@@ -46,8 +47,11 @@ def partial_offset(writer: Writer, offset: Affine, values: Values) -> Index:
 def emit_pad(
     writer: Writer, access: Access, padded: Padded, source: str, target: str, part: Index, parts: Index
 ) -> None:
-    """Copy an array into a box with margins of `access.fill`; parts share its rows."""
-    access, padded = _merged(access, padded)
+    """Copy an array, unpacked, into a box with margins of `access.fill`; parts share its rows."""
+    even = access.nibbles is None or _rows_are_whole(access)
+    if access.nibbles is None or not even:
+        access, padded = _merged(access, padded)
+        even = even or _rows_are_whole(access)
     size = access.dtype.bytes
     rows, width = padded.elements // padded.shape[-1], padded.shape[-1]
     outer = _box(padded.shape[:-1])
@@ -66,11 +70,21 @@ def emit_pad(
                 inside = good if inside == "true" else writer.value(f"and i1 {inside}, {good}")
             on = writer.add(on, writer.multiply(index, access.strides[position]))
         to = writer.address(target, writer.multiply(row.index, width * size))
-        _fill_row(writer, access, to, width)
+        if padded.shape != access.shape:
+            _fill_row(writer, access, to, width)
         with writer.when(inside):
-            source_row = writer.address(source, writer.multiply(on, size))
             place = writer.address(to, -padded.low[-1] * size)
-            _copy(writer, access.dtype, source_row, access.strides[-1], place, access.shape[-1])
+            if access.nibbles is not None:
+                copy_nibbles(writer, access, source, on, place, even)
+            else:
+                source_row = writer.address(source, writer.multiply(on, size))
+                _copy(writer, access.dtype, source_row, access.strides[-1], place, access.shape[-1])
+
+
+def _rows_are_whole(access: Access) -> bool:
+    """Whether rows of elements of four bits begin at whole bytes."""
+    pairs = access.nibbles is not None and access.nibbles.pairs
+    return not pairs or all(stride % 2 == 0 for stride in access.strides[:-1])
 
 
 def _merged(access: Access, padded: Padded) -> tuple[Access, Padded]:

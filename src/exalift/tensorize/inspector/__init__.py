@@ -4,7 +4,7 @@ from .arithmetic import Binding, Mismatch, match_arithmetic
 from .check import check_reading
 from .inspect import Inspection, Way, inspect_formula, inspect_region
 from .read import ONES, Reading, Target, read_contraction
-from .select import Match, Refusal, select
+from .select import Match, Refusal, fit, select
 
 __all__ = [
     "ONES",
@@ -17,6 +17,7 @@ __all__ = [
     "Target",
     "Way",
     "check_reading",
+    "fit",
     "inspect_formula",
     "inspect_region",
     "match_arithmetic",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exalift.affine import Affine, Formula, Region
 
@@ -75,7 +75,7 @@ def _inspect(
     refused: dict[str, Refusal] = {}
     for reading in readings:
         matches, refusals = select(reading.contraction, features, instructions)
-        ways += [Way(reading, match.instruction) for match in matches]
+        ways += [Way(replace(reading, contraction=match.contraction), match.instruction) for match in matches]
         for refusal in refusals:
             # Of the reasons for both orders of the factors, that of the one which fits but for the CPU.
             before = refused.get(refusal.instruction.name)

@@ -91,7 +91,7 @@ class GridPlan:
 
     @cached_property
     def loops(self) -> Loops:
-        return order_loops(self.contraction)
+        return order_loops(self.contraction, unpack=False)
 
     @property
     def threads(self) -> int:
@@ -161,6 +161,8 @@ class GridPlan:
             if left
             else (self.loops.rhs, (self.loops.batch, self.loops.n))
         )
+        if access.nibbles is not None:
+            return 1
         word = max(1, 4 // access.dtype.bytes)
         inner = self.loops.k.loops[-1:]
         aligned = all(_aligned(nest, offset, word) for nest in (*others, Nest(self.loops.k.loops[:-1])))

@@ -42,7 +42,7 @@ class Nest:
 
 @dataclass(frozen=True, slots=True)
 class Padded:
-    """A copy of an operand with margins, so that every iteration is inside.
+    """A copy of an operand with margins, so that every iteration is inside; or one that is unpacked.
 
     low: how far the copy begins before the array, a dimension; shape: the copy's.
     """
@@ -87,10 +87,11 @@ class Loops:
         return Nest(tuple(loop for loop in self.batch.loops if self.rhs.coefficient(loop.name)))
 
 
-def order_loops(contraction: Contraction) -> Loops:
-    """Before: loops in the source's order. After: the nests of a kernel; see the module."""
-    lhs, padded_lhs = _padded(contraction.lhs, contraction)
-    rhs, padded_rhs = _padded(contraction.rhs, contraction)
+def order_loops(contraction: Contraction, unpack: bool = True) -> Loops:
+    """Before: loops in the source's order. After: the nests of a kernel; see the module. `unpack`: operands
+    of four bits an element are copied first, and offsets are into the copy."""
+    lhs, padded_lhs = _padded(contraction.lhs, contraction, unpack)
+    rhs, padded_rhs = _padded(contraction.rhs, contraction, unpack)
     out = contraction.out.offset
     extra: tuple[Affine, ...] = ()
     if contraction.epilogue is not None:
@@ -135,10 +136,10 @@ def _run(loops: Sequence[Dimension], offset: Affine) -> int:
     return run
 
 
-def _padded(access: Access, contraction: Contraction) -> tuple[Affine, Padded | None]:
+def _padded(access: Access, contraction: Contraction, unpack: bool) -> tuple[Affine, Padded | None]:
     """The offset of an access, into a copy with margins where iterations leave the array."""
     extents = contraction.extents
-    if not access.leaves(extents):
+    if not access.leaves(extents) and (access.nibbles is None or not unpack):
         return access.offset, None
     ranges = [index_range(index, extents) for index in access.indices]
     low = tuple(min(0, first) for first, _ in ranges)
@@ -151,5 +152,6 @@ def _padded(access: Access, contraction: Contraction) -> tuple[Affine, Padded | 
         shape=shape,
         strides=row_major(shape),
         indices=tuple(index - start for index, start in zip(access.indices, low, strict=True)),
+        nibbles=None,
     )
     return moved.offset, Padded(low, shape)

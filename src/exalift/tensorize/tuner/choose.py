@@ -55,7 +55,9 @@ def plan_for(
     """
     matches, refusals = select(contraction, features, instructions)
     plans = [
-        plan for match in matches for plan in candidates(contraction, match.instruction, threads, MACHINE)
+        plan
+        for match in matches
+        for plan in candidates(match.contraction, match.instruction, threads, MACHINE)
     ]
     if not plans:
         reasons = "".join(f"\n  {refusal.instruction.name}: {refusal.reason}" for refusal in refusals)

@@ -72,7 +72,7 @@ def grid_plan_for(
         plan
         for match in matches
         if match.instruction.fragments is not None
-        for plan in grid_plans(contraction, match.instruction)[:1]
+        for plan in grid_plans(match.contraction, match.instruction)[:1]
     ]
     if not plans:
         reasons = "".join(f"\n  {refusal.instruction.name}: {refusal.reason}" for refusal in refusals)

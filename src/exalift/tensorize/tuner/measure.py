@@ -14,12 +14,12 @@ from typing import cast
 import numpy as np
 
 from exalift.affine import Affine, nodes
-from exalift.base import write_atomically
+from exalift.base import DType, write_atomically
 from exalift.llvm import host_target
 
-from ..calling import Kernel, compile_kernel, usable_features
+from ..calling import Array, Kernel, compile_kernel, usable_features
 from ..contraction import Access, Contraction
-from ..inspector import select
+from ..inspector import Mismatch, fit, select
 from ..instructions import BY_NAME
 from ..rewriter import Plan, Schedule
 from ..samples import random_operand, storage
@@ -60,7 +60,9 @@ def _shape(contraction: Contraction) -> str:
 
     def access(one: Access) -> str:
         offset = one.offset.substitute(loops)
-        return f"{one.dtype} {one.shape} {offset} {[str(index.substitute(loops)) for index in one.indices]}"
+        stored = f" {one.nibbles}" if one.nibbles else ""
+        indices = [str(index.substitute(loops)) for index in one.indices]
+        return f"{one.dtype} {one.shape} {offset} {indices}{stored}"
 
     parts = [f"{d.extent} {d.role.value}" for d in contraction.dimensions]
     parts += [access(one) for one in (contraction.lhs, contraction.rhs, contraction.out)]
@@ -109,7 +111,7 @@ def tune(
     if deterministic:
         return Tuned(plan_for(contraction, features, threads), 0.0)
     matches, _ = select(contraction, features)
-    plans = [p for match in matches for p in candidates(contraction, match.instruction, threads, MACHINE)]
+    plans = [p for m in matches for p in candidates(m.contraction, m.instruction, threads, MACHINE)]
     plans.sort(key=lambda plan: estimate(plan, threads, MACHINE).cycles)
     if not plans:
         plan_for(contraction, features, threads)  # raises, with every reason
@@ -137,7 +139,7 @@ def _measured(
     generator = np.random.default_rng(0)
     followed = contraction.epilogue.operands if contraction.epilogue else ()
     accesses = (contraction.lhs, contraction.rhs, *(access for _, access in followed))
-    lhs, rhs, *extra = (random_operand(generator, access.dtype, access.shape) for access in accesses)
+    lhs, rhs, *extra = (_random(generator, access) for access in accesses)
     out = np.zeros(contraction.out.shape, storage(contraction.out.dtype))
     ends = time.perf_counter() + budget_s
     kernels: list[tuple[Plan, Kernel, Callable[[], None], list[float]]] = []
@@ -164,6 +166,12 @@ def _measured(
     return best
 
 
+def _random(generator: np.random.Generator, access: Access) -> Array:
+    if access.nibbles is None:
+        return random_operand(generator, access.dtype, access.shape)
+    return random_operand(generator, DType.UI8, (access.nibbles.bytes(access.span),))
+
+
 def _read(path: Path) -> dict[str, object]:
     """The file's entries; none where it is absent or not of this form (it is then written anew)."""
     try:
@@ -183,7 +191,10 @@ def _remembered(entry: object, contraction: Contraction, features: frozenset[str
         return None
     try:
         numbers = {str(key): int(value) for key, value in cast(dict[str, int], schedule).items()}
-        plan = Plan(contraction, BY_NAME[name], Schedule(**numbers))
+        fitted = fit(contraction, BY_NAME[name])
+        if isinstance(fitted, Mismatch):
+            return None
+        plan = Plan(fitted, BY_NAME[name], Schedule(**numbers))
         return Tuned(plan, seconds) if plan.instruction.requirements <= features else None
     except (KeyError, TypeError, ValueError):
         return None
