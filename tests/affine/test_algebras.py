@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exalift.affine import FUNCTIONS, Kind
-from exalift.affine.algebra import PRIME, Machine, PrimeField, Rational, wrap_integer
+from exalift.affine.algebra import PRIME, Machine, OtherDivision, PrimeField, Rational, wrap_integer
 from exalift.base import DType, UsageError
 
 FIELD, MACHINE, RATIONAL = PrimeField(), Machine(), Rational()
@@ -271,3 +271,17 @@ def test_machine_equality_allows_for_rounding_only():
     assert MACHINE.equal(x, x * (1 + 1e-14), DType.F64).all()
     assert MACHINE.equal(x, x + np.array([1e-3, 0, 0, 0]), DType.F64).tolist() == [False, True, True, True]
     assert not MACHINE.equal(np.array([math.inf]), np.array([1.0]), DType.F64).any()
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_another_machine_differs_in_divisions_by_zero_alone(dtype):
+    other = OtherDivision(MACHINE)
+    left, right = (np.array(values).astype(dtype.numpy_name) for values in ([5, 6, 0], [2, 3, 7]))
+    for function in ("divide", "remainder", "add"):
+        expected = MACHINE.apply(function, [left, right], dtype, dtype)
+        assert np.array_equal(other.apply(function, [left, right], dtype, dtype), expected)
+    assert not other.asked
+    zero = np.zeros_like(left)
+    assert (other.apply("divide", [left, zero], dtype, dtype) == np.array(-1).astype(left.dtype)).all()
+    assert (other.apply("remainder", [left, zero], dtype, dtype) == left).all()
+    assert other.asked

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from exalift.affine import Array, Program, Role, interpret
-from exalift.affine.algebra import Machine
+from exalift.affine.algebra import Machine, OtherDivision
 from exalift.base import DType, ExaliftError, Span
 from exalift.dialects import TensorProgram, evaluate_program
 from exalift.dialects.stablehlo import IMPORTED
@@ -20,19 +20,6 @@ _CLEAR = 1e-6
 """A difference this large, in relation to the larger of the two, is no rounding."""
 _SINGLE = 1e-3
 _DRAWS = 6
-
-
-class _OtherMachine(Machine):
-    """Machine numbers on a machine that answers an integer division by 0 otherwise."""
-
-    def apply(
-        self, function: str, operands: Sequence[Contents], operand_dtype: DType, dtype: DType
-    ) -> Contents:
-        found = super().apply(function, operands, operand_dtype, dtype)
-        if function in ("divide", "remainder") and dtype.is_integer:
-            other = operands[0] if function == "remainder" else np.asarray(-1).astype(found.dtype)
-            found = np.where(np.equal(operands[1], 0), other, found).astype(found.dtype)
-        return found
 
 
 def refutation_of(
@@ -86,7 +73,7 @@ def difference(
         with np.errstate(all="ignore"):
             expected = interpret(source, inputs, {}, _MACHINE, observe)
             actual = evaluate_program(port, inputs, {}, _MACHINE, IMPORTED)
-            again = evaluate_program(port, inputs, {}, _OtherMachine(), IMPORTED)
+            again = evaluate_program(port, inputs, {}, OtherDivision(_MACHINE), IMPORTED)
     except (ExaliftError, ArithmeticError):
         return None
     types = {result.name: result.type.dtype for result in port.results}

@@ -68,9 +68,10 @@ class IntegerTerms:
 
     def _opaque(self, function: str, operands: tuple[Polynomial, ...], dtype: DType) -> Polynomial:
         known = [operand.value for operand in operands]
-        if all(value is not None for value in known):
-            return self._folded(function, [int(value or 0) for value in known], dtype)
         right = known[1]
+        by_zero = function in ("divide", "remainder") and right == 0
+        if all(value is not None for value in known) and not by_zero:
+            return self._folded(function, [int(value or 0) for value in known], dtype)
         if function == "shift_left" and right is not None and int(right) < dtype.bits:
             return poly.scale(operands[0], 1 << int(right))
         if function == "power" and right is not None and int(right) <= _LARGEST_EXPONENT:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exalift.affine import Array, Assign, If, Loop, Program, Role, Statement, interpret
-from exalift.affine.algebra import Algebra, Machine, Rational, Truth, Values
+from exalift.affine.algebra import Algebra, Machine, OtherDivision, Rational, Truth, Values
 from exalift.base import DType, UsageError, VerificationError
 from exalift.dialects import Dialect, TensorProgram, evaluate_program
 
@@ -147,15 +147,24 @@ class Pair:
     def difference(
         self, inputs: Mapping[str, Values], sizes: Mapping[str, int], algebra: Algebra, deadline: float
     ) -> Counterexample | None:
-        """The first element in which a run of both differs, in the algebra's own sense of equality."""
+        """The first element in which a run of both differs, in the algebra's own sense of equality.
+
+        The lifted program is answered otherwise where it divides an integer by 0: it may do so only where the
+        source does, and then all that the source makes of it does not count.
+        """
         timed = TimedAlgebra(algebra, deadline)
+        other = OtherDivision(timed)
         expected = self.run_source(inputs, sizes, timed)
-        actual = self.run_lifted(inputs, sizes, timed)
+        actual = self.run_lifted(inputs, sizes, other)
+        again = self.run_source(inputs, sizes, OtherDivision(timed)) if other.asked else None
         for name, dtype in self.observed():
             left, right = expected[name], actual[name]
             if left.shape != right.shape:
                 raise IllFormed(f"{name} has shape {right.shape}, expected {left.shape}")
-            differs = np.argwhere(~algebra.equal(left, right, dtype))
+            apart = ~algebra.equal(left, right, dtype)
+            if again is not None:
+                apart &= algebra.equal(left, again[name], dtype)
+            differs = np.argwhere(apart)
             if len(differs):
                 place = tuple(int(i) for i in differs[0])
                 values = _number(left[place]), _number(right[place])

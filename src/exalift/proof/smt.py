@@ -226,12 +226,14 @@ class _Encoder:
                 return self.uninterpreted(f"{atom.kind}:{dtype}", arguments, atom.ring)
 
     def quotient(self, atom: Atom, left: Term, right: Term, signed: bool) -> Term:
+        """What a division by 0 gives is any function of the dividend: no program may rely on it."""
         zero = self.number(0, atom.ring)
+        unknown = self.uninterpreted(f"{atom.kind} by 0:{atom.data[0]}", [left], atom.ring)
         if atom.kind == "divide":
             value = left / right if signed else cast(Term, z3.UDiv(left, right))
         else:
             value = cast(Term, z3.SRem(left, right) if signed else z3.URem(left, right))
-        return self.choose(cast(Term, right == zero), zero, value)
+        return self.choose(cast(Term, right == zero), unknown, value)
 
     def less(self, left: Term, right: Term, signed: bool) -> Term:
         return left < right if signed else cast(Term, z3.ULT(left, right))

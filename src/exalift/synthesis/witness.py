@@ -29,7 +29,7 @@ from exalift.affine import (
     nodes,
     rewrite,
 )
-from exalift.affine.algebra.protocol import Values
+from exalift.affine.algebra import Algebra, OtherDivision, Values
 from exalift.base import DType
 from exalift.dialects import (
     ArrayValue,
@@ -58,6 +58,7 @@ class Witness:
 
     Values carry an axis of samples in front: scalars that are compared take one of few values in one
     sample, and so look like each other often. `ties`: whether equal numbers occur among the samples.
+    Candidates are answered otherwise than their goal where an integer is divided by 0.
     """
 
     environment: Environment
@@ -68,6 +69,7 @@ class Witness:
     _contents: dict[int, dict[str, Values]] = field(default_factory=lambda: {})
     _nodes: dict[tuple[Node, int], Values] = field(default_factory=lambda: {})
     _goals: dict[Formula, Values] = field(default_factory=lambda: {})
+    _others: dict[Formula, Values] = field(default_factory=lambda: {})
     _checked: dict[Operation, bool] = field(default_factory=lambda: {})
 
     def agrees(self, goal: Formula, node: Node) -> bool:
@@ -77,8 +79,21 @@ class Witness:
         samples = _SAMPLES if prod(self.environment.shape(node.type)) < _ENOUGH else 2
         expected = self._goals.get(goal)
         if expected is None:
-            expected = self._goals[goal] = self._evaluate(goal, self.contents(samples), samples)
-        return self._same(self.value(node, samples), expected, goal.body.dtype)
+            expected = self._goals[goal] = self._evaluate(
+                goal, self.contents(samples), samples, self.environment.algebra
+            )
+        actual, dtype = self.value(node, samples), goal.body.dtype
+        if self._same(actual, expected, dtype):
+            return True
+        if not any(map(_divides_integers, nodes(goal.body))):
+            return False
+        # What the goal makes of a division by 0, where it has one itself, does not count.
+        other = self._others.get(goal)
+        if other is None:
+            algebra = OtherDivision(self.environment.algebra)
+            other = self._others[goal] = self._evaluate(goal, self.contents(samples), samples, algebra)
+        same = self.environment.algebra.equal(expected, other, dtype)
+        return self._same(np.where(same, actual, expected), expected, dtype)
 
     def _same(self, actual: Values, expected: Values, dtype: DType) -> bool:
         return np.array_equal(actual, expected)
@@ -119,9 +134,10 @@ class Witness:
                 self._nodes[part, samples] = self._one(part, samples)
         return self._nodes[node, samples]
 
-    def _evaluate(self, formula: Formula, operands: Mapping[str, Values], samples: int) -> Values:
-        environment = self.environment
-        return evaluate(_sampled(formula, samples), operands, environment.sizes, environment.algebra)
+    def _evaluate(
+        self, formula: Formula, operands: Mapping[str, Values], samples: int, algebra: Algebra
+    ) -> Values:
+        return evaluate(_sampled(formula, samples), operands, self.environment.sizes, algebra)
 
     def _one(self, node: Node, samples: int) -> Values:
         environment = self.environment
@@ -139,7 +155,7 @@ class Witness:
                 assert formula is not None, "the search only draws ops that have a formula"
                 meaning = formula(tuple(operand.type for operand in operands), attributes, type)
                 values = {str(n): self._nodes[operand, samples] for n, operand in enumerate(operands)}
-                return self._evaluate(meaning, values, samples)
+                return self._evaluate(meaning, values, samples, OtherDivision(environment.algebra))
 
 
 @dataclass
@@ -171,6 +187,14 @@ def _needs_order(node: Expression) -> bool:
             return function in _ORDERING and dtype.is_float
         case Cast(operand=operand, dtype=dtype):
             return operand.dtype.is_float and not dtype.is_float
+        case _:
+            return False
+
+
+def _divides_integers(node: Expression) -> bool:
+    match node:
+        case Apply(function=("divide" | "remainder"), dtype=dtype):
+            return dtype.is_integer
         case _:
             return False
 

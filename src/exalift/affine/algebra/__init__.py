@@ -2,6 +2,7 @@
 
 from .integers import apply_integer, integer_identity, truncating_divide, truncating_remainder, wrap_integer
 from .machine import Machine
+from .other_division import OtherDivision
 from .prime_field import PRIME, PrimeField
 from .protocol import Algebra, Truth, Values
 from .rational import Rational
@@ -10,6 +11,7 @@ __all__ = [
     "PRIME",
     "Algebra",
     "Machine",
+    "OtherDivision",
     "PrimeField",
     "Rational",
     "Truth",
