@@ -8,13 +8,22 @@ import numpy as np
 import pytest
 from contraction_oracle import MACHINE, assert_close, random_values
 
-from exalift.affine import Affine, Apply, Cast, Formula, Load, Reduce, evaluate, rewrite
+from exalift.affine import Affine, Apply, Cast, Constant, Formula, Load, Reduce, evaluate, rewrite
 from exalift.affine.index_notation import Axis
 from exalift.base import DType
 from exalift.dialects import TensorType
 from exalift.dialects.stablehlo import STABLEHLO
 from exalift.dialects.stablehlo.contractions import dot_attributes
-from exalift.tensorize import ONES, check_reading, choices, compile_kernel, inspect_formula, usable_features
+from exalift.tensorize import (
+    ONES,
+    check_reading,
+    choices,
+    compile_kernel,
+    inspect_formula,
+    prove_reading,
+    usable_features,
+)
+from exalift.tensorize.contraction import SUM, Access, Epilogue
 from exalift.tensorize.inspector import Mismatch, match_arithmetic
 from exalift.tensorize.inspector.select import summand
 from exalift.tensorize.instructions import BY_NAME
@@ -61,6 +70,7 @@ def run(
     for choice in (found[0], found[-1]):
         reading = choice.way.reading
         assert check_reading(reading) is True
+        assert prove_reading(reading, shapes).proved
         every = {**arrays, ONES: np.ones((), kinds["0"].numpy_name)}
         out = np.zeros(wanted.shape, wanted.dtype)
         extra = [every[name] for name in reading.extra]
@@ -187,6 +197,52 @@ def test_a_reading_that_is_wrong_is_caught() -> None:
         replace(reading, before=product(load("a", "i", "k"), load("a", "i", "k"), axes=("i", "j"))),
     ]
     assert [check_reading(mutant) for mutant in mutants] == [False] * 3
+
+
+def test_a_mapping_that_is_wrong_anywhere_is_not_proved() -> None:
+    """Of bytes with a zero point, followed by a bias and a clamp: every part is changed in turn."""
+    a, b = (Cast(load(name, *at, dtype=DType.I8), DType.I32) for name, at in (("a", "ik"), ("b", "kj")))
+    axes = [Axis(name, Affine.of(5)) for name in "ijk"]
+    shifted = Apply("add", (a, Constant(3, DType.I32)), DType.I32)
+    total = Reduce("add", (axes[2],), Apply("multiply", (shifted, b), DType.I32), DType.I32)
+    biased = Apply("add", (total, load("bias", "j", dtype=DType.I32)), DType.I32)
+    clamped = Apply("maximum", (biased, Constant(0, DType.I32)), DType.I32)
+    shapes = {"a": (5, 5), "b": (5, 5), "bias": (5,)}
+    inspection = inspect_formula(Formula(tuple(axes[:2]), clamped), shapes, {}, usable_features())
+    reading = next(way.reading for way in inspection.ways if way.reading.lhs == "a")
+    assert prove_reading(reading, shapes).proved
+    whole = reading.contraction
+    assert whole.epilogue is not None
+    (name, access), *_ = whole.epilogue.operands
+    by_row = replace(access, indices=whole.out.indices[:1])
+    mutants = [
+        replace(whole, lhs_shift=2),
+        replace(whole, lhs_shift=0),
+        replace(whole, epilogue=None),
+        replace(whole, accumulate=True),
+        replace(whole, epilogue=replace(whole.epilogue, value=Load(SUM, (), DType.I32))),
+        replace(whole, epilogue=renamed_loads(whole.epilogue, name, by_row)),
+        replace(whole, lhs=replace(whole.lhs, indices=(whole.lhs.indices[0], whole.lhs.indices[1] - 1))),
+        replace(whole, out=replace(whole.out, indices=(whole.out.indices[0], Affine.of(2)))),
+        replace(whole, dimensions=(replace(whole.dimensions[0], extent=4), *whole.dimensions[1:])),
+        replace(whole, dimensions=(*whole.dimensions[:-1], replace(whole.dimensions[-1], extent=4))),
+    ]
+    for mutant in mutants:
+        outcome = prove_reading(replace(reading, contraction=mutant), shapes)
+        assert not outcome.proved and outcome.reason
+    assert not prove_reading(replace(reading, lhs="b", rhs="a"), shapes).proved
+
+
+def renamed_loads(epilogue: Epilogue, name: str, access: Access) -> Epilogue:
+    """The epilogue with another access of an operand."""
+
+    def change(node):
+        return (
+            replace(node, indices=access.indices) if isinstance(node, Load) and node.array == name else node
+        )
+
+    operands = tuple((n, access if n == name else a) for n, a in epilogue.operands)
+    return Epilogue(rewrite(epilogue.value, change), operands)
 
 
 def test_every_other_instruction_has_a_reason() -> None:

@@ -67,12 +67,7 @@ def _lines(program: Program, regions: tuple[ExplainedRegion, ...], everything: b
             reason = region.inspection.reason or "no instruction fits"
             lines.append(f"  {region.array} ({place}): {reason}")
         else:
-            words = {
-                True: "checked in the prime field",
-                False: "NOT CONFIRMED",
-                None: "not checked: too large",
-            }
-            lines.append(f"  {region.array} ({place}): {words[region.checked]}")
+            lines.append(f"  {region.array} ({place}): {_standing(region)}")
         for choice in region.choices:
             lines.append(f"    {_choice(choice)}")
         lines += [f"    {text}" for text in grids]
@@ -81,6 +76,14 @@ def _lines(program: Program, regions: tuple[ExplainedRegion, ...], everything: b
             width = max((len(name) for name in groups), default=0)
             lines += [f"    {name.ljust(width)}  no: {reason}" for name, reason in groups.items()]
     return lines
+
+
+def _standing(region: ExplainedRegion) -> str:
+    """How sure it is that the mapping computes the region."""
+    if region.proved:
+        return "proved equal for all values at these sizes"
+    words = {True: "checked in the prime field", False: "NOT CONFIRMED", None: "not checked: too large"}
+    return words[region.checked]
 
 
 def _grids(region: ExplainedRegion) -> list[str]:

@@ -12,6 +12,7 @@ from exalift.tensorize import (
     check_reading,
     choices,
     inspect_region,
+    prove_reading,
     usable_features,
 )
 
@@ -21,14 +22,15 @@ from .sizes import choose_sizes
 @dataclass(frozen=True, slots=True)
 class ExplainedRegion:
     """One region: its array, the source's lines, every way to compute it (the fastest first, by the model)
-    and what was found. `checked`: whether the best way's sum is the region's, in the prime field; None where
-    that was not tried."""
+    and what was found. `proved`: whether what the best way stores is proved to be the region's value; else
+    `checked` says whether their sums agree in the prime field, None where that was not tried."""
 
     function: str
     array: str
     lines: tuple[int, int]
     choices: tuple[Choice, ...]
     inspection: Inspection
+    proved: bool
     checked: bool | None
 
 
@@ -51,9 +53,15 @@ def explain(
     for region in _in_order(regions.body):
         inspection = inspect_region(region, shapes, values, features)
         ways = tuple(choices(inspection, threads))
-        first = inspection.ways[0].reading if inspection.ways else None
-        checked = check_reading(ways[0].way.reading if ways else first) if first else None
-        found.append(ExplainedRegion(program.name, region.array, region.lines, ways, inspection, checked))
+        proved, checked = False, None
+        if inspection.ways:
+            reading = (ways[0].way if ways else inspection.ways[0]).reading
+            proved = prove_reading(reading, shapes).proved
+            checked = True if proved else check_reading(reading)
+        explained = ExplainedRegion(
+            program.name, region.array, region.lines, ways, inspection, proved, checked
+        )
+        found.append(explained)
     return tuple(found)
 
 

@@ -14,6 +14,7 @@ from .certificate import (
     write_certificate,
     write_certificates,
 )
+from .formulas import Equality, prove_formulas
 from .prove import assumptions_of, prove
 from .sizes import admissible_near, size_tuples
 from .verdict import Counterexample, Level, Status, Verdict
@@ -24,6 +25,7 @@ __all__ = [
     "Certificate",
     "CertifiedSource",
     "Counterexample",
+    "Equality",
     "Level",
     "Status",
     "Verdict",
@@ -35,6 +37,7 @@ __all__ = [
     "digest",
     "prove",
     "prove_all_sizes",
+    "prove_formulas",
     "read_certificate",
     "read_certificates",
     "size_tuples",

@@ -12,6 +12,7 @@ from .inspector import (
     check_reading,
     inspect_formula,
     inspect_region,
+    prove_reading,
     read_contraction,
 )
 from .instructions import INSTRUCTIONS, Instruction
@@ -57,6 +58,7 @@ __all__ = [
     "matrix_product",
     "plan_for",
     "planned_cycles",
+    "prove_reading",
     "read_contraction",
     "usable_features",
 ]

@@ -15,7 +15,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from exalift.affine import Affine, Apply, Axis, Cast, Constant, Expression, Formula, Load, Reduce, loads
+from exalift.affine import (
+    Affine,
+    Apply,
+    Axis,
+    Cast,
+    Constant,
+    Expression,
+    Formula,
+    Load,
+    Reduce,
+    loads,
+    rewrite,
+)
 from exalift.base import DType
 
 from .nibbles import Nibbles
@@ -202,14 +214,38 @@ class Contraction:
         return Apply("multiply", (lhs, rhs), self.accumulator)
 
     @property
+    def stored(self) -> Expression:
+        """What ends up in the output, at the loops that are not summed: an expression of "lhs", "rhs", the
+        epilogue's operands and, where it is read, `OUT`. Outside reads as 0, as in `formula`."""
+        accumulator = self.accumulator
+        total = self._summed(self.product)
+        if self.epilogue is not None:
+            alone = {
+                SUM: total,
+                ROWS: self._summed(_widened("lhs", self.lhs, accumulator, 0)),
+                COLUMNS: self._summed(_widened("rhs", self.rhs, accumulator, 0)),
+            }
+
+            def inlined(node: Expression) -> Expression:
+                return alone.get(node.array, node) if isinstance(node, Load) else node
+
+            total = rewrite(self.epilogue.value, inlined)
+        if not self.accumulate:
+            return total
+        return Apply("add", (Load(OUT, self.out.indices, total.dtype), total), total.dtype)
+
+    @property
     def formula(self) -> Formula:
         """The sum over the box of loops, before epilogue and accumulation: axes are the loops that are
         not summed, in their order. Operands are named "lhs" and "rhs"; outside reads as 0, so this
         is exact for a `fill` of 0 and no shift of an operand that is padded."""
         kept = tuple(Axis(d.name, Affine.of(d.extent)) for d in self.dimensions if d.role is not Role.K)
-        gone = tuple(Axis(d.name, Affine.of(d.extent)) for d in self.of_role(Role.K))
-        body = Reduce("add", gone, self.product, self.accumulator) if gone else self.product
-        return Formula(kept, body)
+        return Formula(kept, self._summed(self.product))
+
+    def _summed(self, summand: Expression) -> Expression:
+        """The sum of something over the loops of K; itself where there are none."""
+        axes = tuple(Axis(d.name, Affine.of(d.extent)) for d in self.of_role(Role.K))
+        return Reduce("add", axes, summand, summand.dtype) if axes else summand
 
 
 def _widened(name: str, access: Access, accumulator: DType, shift: int) -> Expression:

@@ -3,6 +3,7 @@
 from .arithmetic import Binding, Mismatch, match_arithmetic
 from .check import check_reading
 from .inspect import Inspection, Way, inspect_formula, inspect_region
+from .proved import prove_reading
 from .read import ONES, Reading, Target, read_contraction
 from .select import Match, Refusal, fit, select
 
@@ -21,6 +22,7 @@ __all__ = [
     "inspect_formula",
     "inspect_region",
     "match_arithmetic",
+    "prove_reading",
     "read_contraction",
     "select",
 ]

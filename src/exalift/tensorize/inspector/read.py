@@ -55,6 +55,8 @@ class Reading:
 
     before, after: the sum as it was written and as the contraction has it, over the same axes; operands of
     the latter are "lhs" and "rhs". They are equal by construction, which `check_reading` confirms.
+    whole, target: all that was written, over the same axes, and where; `prove_reading` compares what the
+    contraction stores.
     """
 
     contraction: Contraction
@@ -63,6 +65,8 @@ class Reading:
     out: str
     before: Formula
     after: Formula
+    whole: Formula
+    target: Target
     extra: tuple[str, ...] = ()
 
 
@@ -305,8 +309,8 @@ def _contraction(
     after = _with_zero_points((first, second, third), left, right, count)
     if outside is not None:
         after = Apply("multiply", (after, outside), reduction.dtype)
-    formulas = Formula(axes, reduction), Formula(axes, after)
-    return Reading(contraction, left.load.array, right.load.array, target.array, *formulas, extra)
+    formulas = Formula(axes, reduction), Formula(axes, after), Formula(axes, body)
+    return Reading(contraction, left.load.array, right.load.array, target.array, *formulas, target, extra)
 
 
 def _alone(name: str, load: Load, dtype: DType) -> Expression:
