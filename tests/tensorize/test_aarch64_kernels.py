@@ -35,12 +35,16 @@ M, N, K = 11, 21, 37
 HARNESS = """
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 typedef void phase(void *, void *, void *, void *, void *, void *, long, long);
 %(externs)s
 static struct { int bytes; phase *pad, *pack, *run; long packed, workspace; } kernels[] = {%(table)s};
 void __arm_tpidr2_save(void) { abort(); }
-static void *bytes(long size) { return aligned_alloc(64, (size + 127) / 64 * 64); }
+static void *bytes(long size) {
+  size = (size + 127) / 64 * 64;
+  return memset(aligned_alloc(64, size), 0, size);
+}
 int main(int argc, char **argv) {
   int option = atoi(argv[1]), length = option ? prctl(option, 0, 0, 0, 0) & 0xffff : 0, which = 0;
   long size[3];

@@ -100,6 +100,7 @@ class Team:
 
     threads: int
     _block: NDArray[np.uint8] = field(init=False)
+    _place: ctypes.c_void_p = field(init=False)
     _launch: ctypes._NamedFuncPointer = field(init=False)  # pyright: ignore[reportPrivateUsage]
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
@@ -107,6 +108,7 @@ class Team:
         enough = self.threads <= _cores()
         size = NUMBERS_OFFSET + 4 * self.threads
         self._block = _aligned(size)
+        self._place = ctypes.c_void_p(self._block.ctypes.data)
         self._set(THREADS_OFFSET, np.int64, self.threads)
         self._set(CORE_OFFSET, np.int32, -1)
         self._set(BARRIER_OFFSET + SPIN_OFFSET, np.int64, 1000 * spin_microseconds() if enough else 0)
@@ -129,10 +131,10 @@ class Team:
         """Write a number into the block."""
         self._block[offset : offset + np.dtype(dtype).itemsize].view(dtype)[0] = value
 
-    def run(self, entry: int, arguments: int) -> None:
+    def run(self, entry: int | ctypes.c_void_p, arguments: int | ctypes.c_void_p) -> None:
         """Run the function at address `entry` in all threads, and wait for all. One run at a time."""
         with self._lock:
-            self._launch(self._block.ctypes.data, entry, arguments)
+            self._launch(self._place, entry, arguments)
 
 
 @cache
@@ -144,10 +146,11 @@ def team(threads: int) -> Team:
 def bound_call(threads: int, entry: int, arguments: int) -> Callable[[], None]:
     """A function without arguments that runs the function at address `entry` in a team of `threads`: for
     innermost loops, since little is done in Python. `entry` and `arguments` live as long as it is used."""
-    if threads > 1:
-        # Looked up in every call: a child of this process has a team of its own.
-        return lambda: team(threads).run(entry, arguments)
     pointer, number = ctypes.c_void_p, ctypes.c_int64
+    if threads > 1:
+        places = pointer(entry), pointer(arguments)
+        # Looked up in every call: a child of this process has a team of its own.
+        return lambda: team(threads).run(*places)
     function = ctypes.CFUNCTYPE(None, number, number, pointer, pointer)(entry)
     barrier = _aligned(BARRIER_BYTES)
     given = (number(0), number(1), pointer(arguments), pointer(barrier.ctypes.data))

@@ -101,7 +101,7 @@ class Columns:
 @dataclass(frozen=True, eq=False)
 class Product:
     """A contraction that a tensorized kernel computes: `out` from `lhs` and `rhs`. `packed` and `workspace`
-    are memory for the kernel."""
+    are memory for the kernel; the workspace holds zeros at first."""
 
     plan: Plan
     lhs: str
@@ -123,7 +123,7 @@ class Procedure:
     """A program at fixed sizes. `arguments` are read, `results` (name outside, buffer) are what it gives.
 
     Buffers that are neither hold zeros at first; those that only assignments made up (`temporaries`)
-    need not.
+    need not, workspaces of products apart.
     """
 
     name: str

@@ -5,7 +5,8 @@ Every function has one signature, so that callers need to know only the order of
     void phase(ptr lhs, ptr rhs, ptr out, ptr packed, ptr workspace, ptr extra, i64 part, i64 parts)
 
 `packed` is the packed right operand, `extra` an array of the addresses of the epilogue's operands. All
-parts of a phase may run at once; a phase begins when all parts of the one before have ended.
+parts of a phase may run at once; a phase begins when all parts of the one before have ended. Before the
+first of all, `workspace` holds zeros.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from exalift.llvm import host_target, waiting_text
 
 from ..contraction import Access
 from ..rewriter.loops import Padded
-from ..rewriter.plan import Plan
+from ..rewriter.plan import LINE, Plan
 from .ir_writer import Index, Writer
 from .margins import margins_of
 from .microkernel import TileShape, emit_tile
 from .packing import Values, emit_pack_lhs, emit_pad, partial_offset, spread
 from .packing_right import emit_pack_rhs
+from .sharing import taken_rows, taken_units
 
 PARAMETERS = (
     "ptr noalias %lhs, ptr noalias %rhs, ptr noalias %out, ptr noalias %packed, ptr noalias %workspace, "
@@ -164,7 +166,7 @@ class _Nest:
         self.margins = margins_of(plan)
 
     def emit(self) -> None:
-        writer, plan = self.writer, self.plan
+        writer, plan, loops = self.writer, self.plan, self.loops
         moves = plan.instruction.moves
         own = writer.value(f"mul i64 %part, {plan.part_bytes}")
         self.block = writer.address("%workspace", writer.add(own, plan.shared_bytes))
@@ -174,11 +176,13 @@ class _Nest:
         self.extra = [self._extra(position) for position in range(len(self.loops.extra))]
         if moves:
             writer.line(moves.enter)
-        first = writer.value(f"mul i64 %part, {plan.units}")
-        start = writer.value(f"sdiv i64 {first}, %parts")
-        stop = writer.value(f"sdiv i64 {writer.value(f'add i64 {first}, {plan.units}')}, %parts")
-        with writer.loop(start, stop) as unit:
-            self._unit(unit.index)
+        counters = writer.address("%workspace", plan.shared_bytes + plan.part_bytes - LINE)
+        if plan.shares_rows:
+            with taken_rows(writer, plan, counters) as rows:
+                self._block(spread(writer, loops.batch, 0), rows, (0, plan.panels))
+        else:
+            with taken_units(writer, plan, counters) as unit:
+                self._unit(unit)
         if moves:
             writer.line(moves.leave)
 
@@ -196,15 +200,21 @@ class _Nest:
         batch = spread(writer, loops.batch, writer.divide(rest, plan.blocks_m))
         first = writer.multiply(block, plan.schedule.block_m)
         last = writer.minimum(writer.add(first, plan.schedule.block_m), loops.m.extent)
-        lhs = writer.add(partial_offset(writer, loops.lhs, batch), loops.lhs.constant)
-        source = writer.address(self.lhs, writer.multiply(lhs, self.lhs_size))
         panels = (
             writer.divide(writer.multiply(share, plan.panels), splits),
             writer.divide(writer.multiply(writer.add(share, 1), plan.panels), splits),
         )
+        self._block(batch, (first, last), panels)
+
+    def _block(self, batch: Values, rows: tuple[Index, Index], panels: tuple[Index, Index]) -> None:
+        """Rows of one batch, from the first to the one behind the last, by some panels of columns."""
+        writer, plan, loops = self.writer, self.plan, self.loops
+        first, last = rows
+        lhs = writer.add(partial_offset(writer, loops.lhs, batch), loops.lhs.constant)
+        source = writer.address(self.lhs, writer.multiply(lhs, self.lhs_size))
 
         def block_of_k(start: Index, stop: Index) -> None:
-            rows, block = (first, last), (start, stop)
+            block = (start, stop)
             emit_pack_lhs(writer, plan, source, self.block, rows, block, self.row, self.sums)
             with writer.loop(panels[0], panels[1]) as panel:
                 self._panel(batch, first, last, panel.index, block)

@@ -3,7 +3,7 @@
 The loops are those of Goto and van de Geijn (ACM TOMS 34(3), 2008), with register tiles of whole
 instructions:
 
-    for each unit (batch, block of rows, share of columns)      shared out between threads
+    for each unit (batch, block of rows, share of columns)      taken by threads, one after the other
       for each block of k
         pack the block of the left operand
         for each panel of columns, of the packed right operand
@@ -213,6 +213,11 @@ class Plan:
         return self.loops.batch.extent * self.blocks_m * self.schedule.splits
 
     @property
+    def shares_rows(self) -> bool:
+        """Whether parts take blocks of rows, of whatever size suits; else they take whole units."""
+        return self.loops.batch.extent == 1 and self.schedule.splits == 1
+
+    @property
     def shared_bytes(self) -> int:
         """Workspace that all parts share: padded copies of the operands."""
         total = 0
@@ -253,8 +258,9 @@ class Plan:
 
     @property
     def part_bytes(self) -> int:
-        """Workspace of each part."""
-        return round_up(self.lhs_block_bytes + self.scratch_bytes + self.row_bytes + self.sums_bytes, 4096)
+        """Workspace of each part. At its end, on a line of its own, stands how much of its share is taken."""
+        own = self.lhs_block_bytes + self.scratch_bytes + self.row_bytes + self.sums_bytes
+        return round_up(own + LINE, 4096)
 
     def workspace_bytes(self, parts: int) -> int:
         """All the workspace that `parts` concurrent calls need, aligned to 64 bytes."""

@@ -144,7 +144,8 @@ def estimate(plan: Plan, threads: int, machine: Machine) -> Estimate:
                 count_m * count_n * (steps * (max(issue, latency, loads) + lines * machine.line) + around)
             )
     batch = loops.batch.extent
-    share = max(1, -(-plan.units // threads)) / plan.units
+    pieces = -(-loops.m.extent // plan.tile[0]) if plan.shares_rows else plan.units
+    share = max(1, -(-pieces // threads)) / pieces
     packed = loops.m.extent * plan.padded_k * contraction.lhs.dtype.bytes * schedule.splits
     packed *= 1 + (machine.gather - 1) / loops.lhs_run
     # The right operand counts as one that changes; where it is constant all plans are better by as much.
