@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,10 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("exalift")
+
+# What a machine has kept from other runs is none of the tests' business.
+_CACHE = tempfile.TemporaryDirectory(prefix="exalift-cache-")
+os.environ["EXALIFT_CACHE"] = _CACHE.name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

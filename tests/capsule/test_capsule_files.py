@@ -101,7 +101,7 @@ def test_manifests_with_anything_in_them_are_refused_or_checked(field: str, valu
 def test_versions_of_the_future_are_refused() -> None:
     header = bytearray(DATA)
     header[8:12] = struct.pack("<I", FORMAT_VERSION + 1)
-    with pytest.raises(UsageError, match="made by a newer Exalift: version 2"):
+    with pytest.raises(UsageError, match=f"made by a newer Exalift: version {FORMAT_VERSION + 1}"):
         from_bytes(bytes(header))
     with pytest.raises(UsageError, match="version"):
         from_bytes(repacked({"version": FORMAT_VERSION + 1}))

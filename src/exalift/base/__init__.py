@@ -2,6 +2,7 @@
 
 from .array_files import read_arrays, write_arrays
 from .assumptions import NO_ALIAS, NO_OVERFLOW
+from .cache_folder import cache_folder
 from .diagnostics import Diagnostic
 from .dtypes import DType
 from .errors import (
@@ -38,6 +39,7 @@ __all__ = [
     "as_integer",
     "as_list",
     "as_text",
+    "cache_folder",
     "default_range",
     "input_generator",
     "random_numbers",

@@ -5,6 +5,7 @@
 """
 
 from .check import check_capsule, check_name
+from .compiled_code import CodeKey, CompiledCode, trusted_codes
 from .container import Sealed, from_bytes, is_capsule, read_capsule, to_bytes, write_capsule
 from .cursor import START, Cursor, Leaf, Walk
 from .liveness import live_at
@@ -17,6 +18,8 @@ __all__ = [
     "Bounds",
     "Call",
     "Capsule",
+    "CodeKey",
+    "CompiledCode",
     "Cursor",
     "Index",
     "Leaf",
@@ -40,5 +43,6 @@ __all__ = [
     "live_at",
     "read_capsule",
     "to_bytes",
+    "trusted_codes",
     "write_capsule",
 ]

@@ -10,11 +10,13 @@ from typing import assert_never
 from exalift.base import DType, TensorShape, UsageError
 
 from . import limits
+from .compiled_code import CodeKey
 from .model import Capsule, Role, Routine
 from .plan import Array, Bounds, Call, Index, Loop, Operand, Step, Sweep
 
 _NAME = re.compile(r"\A[A-Za-z_][A-Za-z0-9_.-]{0,127}\Z")
 _SHA256 = re.compile(r"\A([0-9a-f]{64})?\Z")
+_KEY = re.compile(rf"\A[ -~]{{1,{limits.KEY_TEXT}}}\Z")
 _I64 = TensorShape((), DType.I64)
 
 
@@ -49,6 +51,30 @@ def check_capsule(capsule: Capsule) -> None:
             raise UsageError(f"the result {result.name} is an array that there is not: {result.array}")
     if not _SHA256.match(capsule.origin.source_sha256):
         raise UsageError("the source's hash is not a SHA-256 in hexadecimal")
+    _check_codes(capsule)
+
+
+def _check_codes(capsule: Capsule) -> None:
+    if len(capsule.codes) > limits.CODES:
+        raise UsageError(f"there are more than {limits.CODES} compiled codes")
+    routines = {routine.name for routine in capsule.routines}
+    keys: set[CodeKey] = set()
+    for one in capsule.codes:
+        key = one.key
+        if one.routine not in routines:
+            raise UsageError(f"there is compiled code for a routine that there is not: {one.routine}")
+        check_name(key.device, "a device")
+        if not all(_KEY.match(text) for text in (key.compiler, key.processor)):
+            raise UsageError(f"the compiled code of {one.routine} does not say what it is for")
+        if len(key.source) != 64 or not _SHA256.match(key.source):
+            raise UsageError(f"the compiled code of {one.routine} does not say what it was made from")
+        if key in keys:
+            raise UsageError(f"there are two compiled codes of {one.routine} for {key.device}")
+        keys.add(key)
+        if not 0 < len(one.code) <= limits.CODE_BYTES:
+            raise UsageError(f"the compiled code of {one.routine} has {len(one.code)} bytes")
+    if sum(len(one.code) for one in capsule.codes) > limits.ALL_CODE_BYTES:
+        raise UsageError(f"the compiled codes have more than {limits.ALL_CODE_BYTES} bytes together")
 
 
 def _check_state(capsule: Capsule) -> None:

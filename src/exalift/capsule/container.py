@@ -17,7 +17,7 @@ from exalift.base import UsageError, write_atomically
 
 from . import limits
 from .check import check_capsule
-from .manifest import blob_sizes, decode, encode, parse
+from .manifest import blob_sizes, decode, encode, parse, version_of
 from .model import Capsule
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def to_bytes(capsule: Capsule, key: SigningKey | None = None) -> bytes:
     packed = encode(capsule)
     digest = hashlib.sha256(packed.manifest).digest()
     public, signature = (key.public, key.sign(_message(digest))) if key else (_UNSIGNED, bytes(64))
-    header = _HEADER.pack(MAGIC, limits.FORMAT_VERSION, len(packed.manifest), digest, public, signature)
+    header = _HEADER.pack(MAGIC, version_of(capsule), len(packed.manifest), digest, public, signature)
     data = b"".join([header, packed.manifest, *packed.blobs])
     if len(packed.manifest) > limits.MANIFEST_BYTES or len(data) > limits.FILE_BYTES:
         raise UsageError(f"the capsule would have {len(data)} bytes, more than a capsule may have")
@@ -74,16 +74,16 @@ def from_bytes(data: bytes) -> Sealed:
             "it is not a capsule, or its beginning is missing; exalift pack makes one of a source file"
         )
     _, version, length, digest, public, signature = _HEADER.unpack_from(data)
-    if version != limits.FORMAT_VERSION:
+    if not 1 <= version <= limits.FORMAT_VERSION:
         newer = "made by a newer Exalift" if version > limits.FORMAT_VERSION else "of no known version"
-        raise UsageError(f"it is {newer}: version {version}, and {limits.FORMAT_VERSION} is known here")
+        raise UsageError(f"it is {newer}: version {version}, and up to {limits.FORMAT_VERSION} is known here")
     if length > limits.MANIFEST_BYTES or _HEADER.size + length > len(data):
         raise UsageError(f"its manifest of {length} bytes is not whole, or too long")
     manifest = data[_HEADER.size : _HEADER.size + length]
     if hashlib.sha256(manifest).digest() != digest:
         raise UsageError("its manifest is not the one that was written: the hash differs")
     signer = _signer(public, signature, digest)
-    fields = parse(manifest)
+    fields = parse(manifest, version)
     capsule = decode(fields, _blobs(data, _HEADER.size + length, blob_sizes(fields)))
     check_capsule(capsule)
     return Sealed(capsule, digest.hex(), signer)

@@ -11,6 +11,7 @@ from typing import assert_never
 from exalift.base import DType, Fields, TensorShape, UsageError, as_integer, as_list, as_text
 
 from . import limits
+from .compiled_code import CodeKey, CompiledCode
 from .model import Capsule, Origin, Result, Role, Routine, Signature, StateArray
 from .plan import Array, Bounds, Call, Index, Loop, Operand, Step, Sweep
 
@@ -27,8 +28,14 @@ class Packed:
     blobs: tuple[bytes, ...]
 
 
+def version_of(capsule: Capsule) -> int:
+    """The oldest version of the format that says all of the capsule, so that older programs read it."""
+    return 2 if capsule.codes or capsule.strict_fp else 1
+
+
 def encode(capsule: Capsule) -> Packed:
     """The same capsule gives the same bytes."""
+    version = version_of(capsule)
     blobs: dict[str, bytes] = {}
 
     def blob(data: bytes | None) -> str | None:
@@ -51,7 +58,7 @@ def encode(capsule: Capsule) -> Packed:
     certificate = blob(capsule.origin.certificate)
     content: Json = {
         "format": _FORMAT,
-        "version": limits.FORMAT_VERSION,
+        "version": version,
         "name": capsule.name,
         "sizes": dict(capsule.sizes),
         "state": [
@@ -71,8 +78,21 @@ def encode(capsule: Capsule) -> Packed:
             "proof": capsule.origin.proof,
             "certificate": certificate,
         },
-        "blobs": [{"sha256": digest, "bytes": len(data)} for digest, data in blobs.items()],
     }
+    if version >= 2:
+        content["strict_fp"] = capsule.strict_fp
+        content["codes"] = [
+            {
+                "routine": one.routine,
+                "device": one.key.device,
+                "compiler": one.key.compiler,
+                "processor": one.key.processor,
+                "source_sha256": one.key.source,
+                "code": blob(one.code),
+            }
+            for one in capsule.codes
+        ]
+    content["blobs"] = [{"sha256": digest, "bytes": len(data)} for digest, data in blobs.items()]
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return Packed(text.encode(), tuple(blobs.values()))
 
@@ -113,8 +133,8 @@ def _index(index: Index) -> Json:
     return {"constant": index.constant, "terms": [[name, factor] for name, factor in index.terms]}
 
 
-def parse(manifest: bytes) -> Fields:
-    """The manifest's fields, once it is known to be one and of a known version. Raises UsageError."""
+def parse(manifest: bytes, version: int) -> Fields:
+    """The manifest's fields, once it is known to be one of the version given. Raises UsageError."""
     try:
         content: object = json.loads(manifest.decode())
     except (ValueError, RecursionError) as error:
@@ -122,7 +142,7 @@ def parse(manifest: bytes) -> Fields:
     fields = Fields(content, "the manifest")
     if fields.text("format") != _FORMAT:
         raise UsageError("this is not a capsule's manifest")
-    fields.integer("version", limits.FORMAT_VERSION, limits.FORMAT_VERSION)
+    fields.integer("version", version, version)
     return fields
 
 
@@ -134,7 +154,7 @@ def blob_sizes(fields: Fields) -> tuple[tuple[str, int], ...]:
         item.done()
         return found
 
-    return fields.each("blobs", 3 * limits.ROUTINES, read)
+    return fields.each("blobs", 3 * limits.ROUTINES + limits.CODES, read)
 
 
 def decode(fields: Fields, blobs: Mapping[str, bytes]) -> Capsule:
@@ -161,6 +181,18 @@ def decode(fields: Fields, blobs: Mapping[str, bytes]) -> Capsule:
         item.done()
         return found
 
+    def compiled(item: Fields) -> CompiledCode:
+        key = CodeKey(
+            item.text("device", limits.KEY_TEXT),
+            item.text("compiler", limits.KEY_TEXT),
+            item.text("processor", limits.KEY_TEXT),
+            item.text("source_sha256", 64),
+        )
+        found = CompiledCode(key, item.text("routine"), blob(item, "code") or b"")
+        item.done()
+        return found
+
+    is_first = fields.integer("version") == 1
     sizes = fields.object("sizes")
     origin = fields.object("origin")
     capsule = Capsule(
@@ -173,6 +205,8 @@ def decode(fields: Fields, blobs: Mapping[str, bytes]) -> Capsule:
         Origin(
             origin.text("source_sha256", 64), origin.text("proof", 64), blob(origin, "certificate") or b""
         ),
+        False if is_first else fields.truth("strict_fp"),
+        () if is_first else fields.each("codes", limits.CODES, compiled),
     )
     origin.done()
     fields.done()

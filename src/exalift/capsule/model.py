@@ -10,6 +10,7 @@ from enum import Enum
 
 from exalift.base import TensorShape
 
+from .compiled_code import CompiledCode
 from .plan import Step
 
 
@@ -89,7 +90,9 @@ class Origin:
 class Capsule:
     """A program that every device can run, for one set of sizes.
 
-    The state lists arguments in the order of the function's parameters, then locals.
+    The state lists arguments in the order of the function's parameters, then locals. strict_fp: every
+    floating-point operation is done as it is written, in its order; a device that cannot promise it refuses.
+    codes: code that was compiled for some devices already, which changes nothing but when they are ready.
     """
 
     name: str
@@ -99,6 +102,8 @@ class Capsule:
     plan: tuple[Step, ...]
     results: tuple[Result, ...]
     origin: Origin = Origin()
+    strict_fp: bool = False
+    codes: tuple[CompiledCode, ...] = ()
 
     @property
     def arguments(self) -> tuple[StateArray, ...]:

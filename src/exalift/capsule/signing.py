@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,37 @@ def read_key(path: str | Path) -> SigningKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise UsageError(f"{path} is not an Ed25519 key")
     return SigningKey(key)
+
+
+def read_public_key(path: str | Path) -> bytes:
+    """32 bytes, from a PEM file of a public or a private key. Raises UsageError for others, OSError."""
+    data = Path(path).read_bytes()
+    if b"PRIVATE KEY" in data:
+        return read_key(path).public
+    try:
+        key = serialization.load_pem_public_key(data)
+    except ValueError as error:
+        raise UsageError(f"{path} is not a public key in PEM: {error}") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise UsageError(f"{path} is not an Ed25519 key")
+    return key.public_bytes_raw()
+
+
+def write_public_key(key: SigningKey, path: str | Path) -> None:
+    """The public half as a PEM file, for those who are to trust it. Raises OSError."""
+    text = key.key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    write_atomically(path, text)
+
+
+def trusted_keys(paths: Iterable[str | Path]) -> frozenset[bytes]:
+    """Public keys from PEM files, and from folders of such files (`*.pem`). Raises as `read_public_key`."""
+    found: set[bytes] = set()
+    for path in map(Path, paths):
+        files = sorted(path.glob("*.pem")) if path.is_dir() else [path]
+        found |= {read_public_key(file) for file in files}
+    return frozenset(found)
 
 
 def is_signed_by(public: bytes, signature: bytes, message: bytes) -> bool:

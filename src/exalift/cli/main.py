@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "lift, run, and compare with the natively compiled source",
     "verify": "decide whether a module or a JAX function is a C function's program",
     "pack": "lift, and write a capsule that every device can run",
+    "capsule": "what a capsule holds, and keys to sign capsules with",
     "run": "run a capsule, or lift and run, and write the results",
     "bench": "a whole suite: coverage, proof, search time, speed against C compilers",
     "peaks": "what this machine can do at best, and a roofline of tuned products",

@@ -10,13 +10,15 @@ import numpy as np
 
 from exalift.base import UsageError, read_arrays, write_arrays
 from exalift.capsule import is_capsule, read_capsule
-from exalift.devices import Array, find_device
+from exalift.devices import Array, find_device, machine_codes
 from exalift.runtime import initial_state, random_state, results_of, run_to_end
+from exalift.runtime.codes import JobCodes, tell_codes
 from exalift.runtime.sharded import Sharding, run_sharded
 
 from .console import Columns, message_console, output_console, say
 from .options import add_search_options, add_source_options, seed
 from .sharding_options import add_sharding_options, sharding_of
+from .trust_options import add_trust_option, trusted_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +30,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="xla", help="where to run, see `exalift devices` (xla)")
     parser.add_argument("-o", dest="output", metavar="OUT.npz", type=Path, help="write the results here")
     add_sharding_options(parser)
+    add_trust_option(parser)
+    parser.add_argument(
+        "--no-cache", action="store_true", help="compile everything, and keep nothing of it on this machine"
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="say where compiled code came from")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
@@ -54,16 +61,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_capsule(arguments: argparse.Namespace, sharding: Sharding | None) -> Mapping[str, Array]:
-    capsule = read_capsule(arguments.file).capsule
+    sealed = read_capsule(arguments.file)
+    capsule = sealed.capsule
     if arguments.inputs is not None:
         state = initial_state(capsule, read_arrays(arguments.inputs))
     else:
         state = random_state(capsule, arguments.seed)
+    console = message_console(arguments.quiet)
     if sharding is None:
-        return results_of(capsule, run_to_end(capsule, find_device(arguments.device), state))
+        trusted = frozenset[bytes]() if arguments.no_cache else trusted_of(arguments)
+        codes = JobCodes.of(sealed, trusted, None if arguments.no_cache else machine_codes())
+        final = run_to_end(capsule, find_device(arguments.device), state, codes=codes)
+        if arguments.verbose:
+            say(console, "\n".join(tell_codes(codes, sealed, trusted)))
+        return results_of(capsule, final)
     if arguments.device != "xla":
         raise UsageError("several processes run on XLA's devices, so --device has nothing to say")
-    console = message_console(arguments.quiet)
     data = Path(arguments.file).read_bytes()
     return run_sharded(capsule, data, state, sharding, lambda line: say(console, line))
 

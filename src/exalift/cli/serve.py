@@ -13,6 +13,7 @@ from exalift.runtime.web import parse_address
 
 from .console import message_console, say
 from .daemon_options import add_root_option
+from .trust_options import add_trust_option, trusted_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a name by which others reach the page; needed beyond loopback; may be repeated",
     )
+    add_trust_option(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
@@ -37,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     console = message_console(arguments.quiet)
     beside = _web_page(arguments.web, tuple(arguments.web_name), console) if arguments.web else None
     say(console, f"serving {arguments.root}")
-    asyncio.run(serve(arguments.root, tuple(arguments.device), beside=beside))
+    trusted = trusted_of(arguments)
+    asyncio.run(serve(arguments.root, tuple(arguments.device), beside=beside, trusted=trusted))
     return 0
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from .code_folder import CodeFolder, machine_codes
+from .compilation import PLAIN, CodeStore, Compilation
 from .listing import AbsentDevice, find_device, list_devices
 from .protocol import (
     Array,
@@ -28,9 +30,13 @@ if TYPE_CHECKING:
     from .xla import XlaDevice, XlaExecutable
 
 __all__ = [
+    "PLAIN",
     "AbsentDevice",
     "Array",
     "Buffer",
+    "CodeFolder",
+    "CodeStore",
+    "Compilation",
     "Device",
     "Executable",
     "FunctionExecutable",
@@ -49,6 +55,7 @@ __all__ = [
     "is_jax_array",
     "list_devices",
     "load_jax_function",
+    "machine_codes",
 ]
 
 _ON_DEMAND = {

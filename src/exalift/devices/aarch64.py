@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import platform
 import shutil
 import signal
@@ -25,10 +24,12 @@ from pathlib import Path
 
 import numpy as np
 
-from exalift.base import DeviceError, TensorShape
-from exalift.capsule import Routine
+from exalift.base import DeviceError, TensorShape, write_atomically
+from exalift.capsule import CodeKey, Routine
 from exalift.capsule.kernels import Kernel, Launch, placed_nests
 
+from .code_folder import machine_codes
+from .compilation import PLAIN, Compilation
 from .emission import KernelText, NestText, emit_kernel, local
 from .interpreter import type_of
 from .kernel_execution import ScheduledKernel, read_kernel
@@ -39,6 +40,7 @@ COMPILER = "aarch64-linux-gnu-gcc"
 EMULATOR = "qemu-aarch64"
 _PREFIX = "/usr/aarch64-linux-gnu"
 _FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-w")
+_LIBRARY = ("-fPIC", "-shared", "-lm")
 _COMPILE_SECONDS = 300
 
 _PROLOGUE = """#include <math.h>
@@ -106,14 +108,41 @@ def _compile(arguments: Sequence[str], what: str) -> None:
         raise DeviceError(f"aarch64 cannot compile {what}: {done.stderr.strip()[:500]}")
 
 
+def _made(text: str, options: Sequence[str], what: str) -> bytes:
+    """What the compiler makes of a C file."""
+    with tempfile.TemporaryDirectory(dir=_folder().name) as folder:
+        source, target = Path(folder) / "code.c", Path(folder) / "code"
+        source.write_text(text, encoding="utf-8")
+        _compile([str(source), "-o", str(target), *options], what)
+        return target.read_bytes()
+
+
+@lru_cache(maxsize=1)
+def _compiler_version() -> str:
+    """As the compiler tells it, without the name by which it was called."""
+    done = subprocess.run([_compiler(), "--version"], capture_output=True, text=True, check=False)
+    return f"gcc {done.stdout.partition(' ')[2].partition(chr(10))[0]}"
+
+
+def _key(source: str) -> CodeKey:
+    """What comes of a C file: code for every AArch64, since no feature is asked for."""
+    options = hashlib.sha256(" ".join((*_FLAGS, *_LIBRARY)).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return CodeKey("aarch64", f"{_compiler_version()} {options}", "any AArch64", digest)
+
+
 @lru_cache(maxsize=1)
 def _runner(folder: str) -> str:
-    """The runner, compiled once a process."""
-    source = Path(folder) / "aarch64_runner.c"
+    """The runner, compiled once, or taken from this machine's own folder of code."""
     text = resources.files(__package__ or "").joinpath("aarch64_runner.c").read_text(encoding="utf-8")
-    source.write_text(text, encoding="utf-8")
-    target = source.with_suffix("")
-    _compile([str(source), "-o", str(target), "-ldl"], "the runner")
+    target = Path(folder) / "aarch64_runner"
+
+    def install(code: bytes) -> None:
+        write_atomically(target, code)
+        target.chmod(0o700)
+
+    codes = Compilation(codes=machine_codes())
+    codes.loaded(_key(text), lambda: _made(text, ("-ldl",), "the runner"), install)
     return str(target)
 
 
@@ -255,22 +284,22 @@ class Aarch64Session:
     process: _Process
     _closed: bool = field(default=False)
 
-    def compile_function(self, routine: Routine) -> FunctionExecutable:
+    def compile_function(self, routine: Routine, how: Compilation = PLAIN) -> FunctionExecutable:
         raise DeviceError(f"aarch64 runs kernels alone, not the function of {routine.name}")
 
-    def compile_kernel(self, routine: Routine) -> ScheduledKernel[Aarch64Buffer]:
+    def compile_kernel(self, routine: Routine, how: Compilation = PLAIN) -> ScheduledKernel[Aarch64Buffer]:
         kernel = read_kernel(routine)
         source, text = c_text(kernel)
-        name = hashlib.sha256(source.encode()).hexdigest()[:32]
-        library = Path(_folder().name) / f"{name}.so"
-        if not library.exists():
-            path = library.with_suffix(".c")
-            path.write_text(source, encoding="utf-8")
-            made = library.with_suffix(f".{os.getpid()}.tmp")
-            _compile([str(path), "-fPIC", "-shared", "-o", str(made), "-lm"], routine.name)
-            made.replace(library)
-        (number,) = struct.unpack("<q", self.process.ask(_LOAD, str(library).encode()))
+        number = how.loaded(_key(source), lambda: _made(source, _LIBRARY, routine.name), self._load)
         return ScheduledKernel(kernel, _Launcher(self.process, text, number), self._allocate, self.get)
+
+    def _load(self, code: bytes) -> int:
+        """A library's number in the runner. Raises DeviceError where it is none."""
+        library = Path(_folder().name) / f"{hashlib.sha256(code).hexdigest()}.so"
+        if not library.exists():
+            write_atomically(library, code)
+        (number,) = struct.unpack("<q", self.process.ask(_LOAD, str(library).encode()))
+        return int(number)
 
     def _allocate(self, type: TensorShape) -> Aarch64Buffer:
         (number,) = struct.unpack("<q", self.process.ask(_ALLOCATE, struct.pack("<q", type.bytes)))

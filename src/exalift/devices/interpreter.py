@@ -11,6 +11,7 @@ from exalift.base import DeviceError, DType, TensorShape
 from exalift.capsule import Routine
 from exalift.capsule.kernels import Kernel, Launch, placed_nests, run_launch, zeros
 
+from .compilation import PLAIN, Compilation
 from .kernel_execution import ScheduledKernel, read_kernel
 from .protocol import Array, FunctionExecutable
 
@@ -48,10 +49,10 @@ class _Launcher:
 class InterpreterSession:
     """See `Session`."""
 
-    def compile_function(self, routine: Routine) -> FunctionExecutable:
+    def compile_function(self, routine: Routine, how: Compilation = PLAIN) -> FunctionExecutable:
         raise DeviceError(f"the interpreter runs kernels alone, not the function of {routine.name}")
 
-    def compile_kernel(self, routine: Routine) -> ScheduledKernel[HostArray]:
+    def compile_kernel(self, routine: Routine, how: Compilation = PLAIN) -> ScheduledKernel[HostArray]:
         kernel = read_kernel(routine)
         return ScheduledKernel(kernel, _Launcher(kernel), self._zeros, self.get)
 

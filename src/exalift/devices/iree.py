@@ -9,6 +9,7 @@ compiled without a GPU, and run where IREE's driver finds one.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,13 +17,16 @@ from functools import lru_cache
 from typing import cast
 
 import iree.compiler
+import iree.compiler.version
 import iree.runtime
 import numpy as np
 
 from exalift.base import DeviceError, DType, TensorShape
-from exalift.capsule import Routine, Signature
+from exalift.capsule import CodeKey, Routine, Signature
 from exalift.capsule.stablehlo_artifact import check_artifact
 
+from .compilation import PLAIN, Compilation
+from .processor import host_processor
 from .protocol import Array, Buffer, KernelExecutable
 
 _WORD = 4
@@ -99,6 +103,14 @@ TARGETS = (
         "it needs an NVIDIA GPU and its driver; code for it is compiled without",
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A tensor function in portable bytecode, and whether there is f64 in it."""
+
+    bytecode: bytes
+    is_wide: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +210,22 @@ class IreeSession:
     device: IreeDevice
     driver_device: iree.runtime.HalDevice
 
-    def compile_function(self, routine: Routine) -> IreeFunction:
-        code = self.device.compile_artifact(routine)
-        return IreeFunction(self, routine.signature, self.loaded(code).main)
+    def compile_function(self, routine: Routine, how: Compilation = PLAIN) -> IreeFunction:
+        how.check_strict_fp(self.device.name)
+        artifact = self.device.checked(routine)
+        return how.loaded(
+            self.device.key(artifact),
+            lambda: self.device.compile_checked(artifact, routine.name),
+            lambda code: IreeFunction(self, routine.signature, self._entry(code, routine.name)),
+        )
+
+    def _entry(self, code: bytes, name: str) -> iree.runtime.FunctionInvoker:
+        """The function of compiled code. Raises DeviceError for code that IREE does not take."""
+        try:
+            return self.loaded(code).main
+        except Exception as error:
+            # The bindings raise plain errors of many kinds.
+            raise DeviceError(f"{self.device.name} cannot load {name}: {error}") from error
 
     def loaded(self, code: bytes) -> iree.runtime.BoundModule:
         """Compiled code, whose functions are attributes."""
@@ -209,7 +234,7 @@ class IreeSession:
         context.add_vm_module(iree.runtime.VmModule.copy_buffer(context.instance, code))
         return context.modules.module
 
-    def compile_kernel(self, routine: Routine) -> KernelExecutable:
+    def compile_kernel(self, routine: Routine, how: Compilation = PLAIN) -> KernelExecutable:
         raise DeviceError(f"{self.device.name} runs no kernels, and was asked for {routine.name}")
 
     def put(self, value: Array, *, shared: bool = False) -> IreeBuffer:
@@ -317,12 +342,34 @@ class IreeDevice:
         Raises UsageError for a function that is not what its routine says, DeviceError where it has none or
         IREE cannot compile it.
         """
+        return self.compile_checked(self.checked(routine), routine.name)
+
+    def checked(self, routine: Routine) -> Artifact:
+        """The routine's tensor function, looked at. Raises as `compile_artifact` does."""
         if routine.function is None:
             raise DeviceError(f"{routine.name} has no tensor function; {self.name} runs no kernels")
         text = check_artifact(routine.function, routine.signature)
         if self.target.is_narrow and (wrong := _comes_out_wrong(text, routine.signature)):
             raise DeviceError(f"{self.name} does not run {routine.name}: {wrong}")
-        return self._compiled(routine.function, "stablehlo", routine.name, _WIDE.search(text) is not None)
+        return Artifact(routine.function, _WIDE.search(text) is not None)
+
+    def key(self, artifact: Artifact) -> CodeKey:
+        """What the code depends on: IREE's version, all that its compiler is told, and the processor, where
+        the code is for that one alone."""
+        flags = " ".join(self._flags(artifact.is_wide))
+        return CodeKey(
+            self.name,
+            f"IREE {iree.compiler.version.VERSION} {hashlib.sha256(flags.encode()).hexdigest()[:16]}",
+            host_processor() if self.target.driver == "local-task" else "any",
+            hashlib.sha256(artifact.bytecode).hexdigest(),
+        )
+
+    def compile_checked(self, artifact: Artifact, name: str) -> bytes:
+        """Code for this device. Raises DeviceError where IREE cannot compile it."""
+        return self._compiled(artifact.bytecode, "stablehlo", name, artifact.is_wide)
+
+    def _flags(self, is_wide: bool) -> tuple[str, ...]:
+        return (*self.target.flags, *(self.target.wide_flags if is_wide else ()))
 
     def compile(self, module: str, function: str) -> IreeExecutable:
         """Compile a function of a module in text, in any of the dialects that IREE takes.
@@ -338,10 +385,9 @@ class IreeDevice:
         return IreeExecutable(session, function, found, _scalar_arguments(found))
 
     def _compiled(self, module: str | bytes, language: str, name: str, is_wide: bool) -> bytes:
-        flags = (*self.target.flags, *(self.target.wide_flags if is_wide else ()))
         try:
             code: bytes | None = iree.compiler.compile_str(
-                module, input_type=language, extra_args=list(flags)
+                module, input_type=language, extra_args=list(self._flags(is_wide))
             )
         except iree.compiler.CompilerToolError as error:
             lines = [line for line in str(error).splitlines() if "error:" in line] or [str(error)[:500]]

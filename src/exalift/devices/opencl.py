@@ -19,6 +19,7 @@ from exalift.base import DeviceError, DType, TensorShape
 from exalift.capsule import Routine
 from exalift.capsule.kernels import Kernel, Launch, placed_nests
 
+from .compilation import PLAIN, Compilation
 from .emission import KernelText, NestText, emit_kernel, local
 from .interpreter import type_of
 from .kernel_execution import ScheduledKernel, read_kernel, same
@@ -135,10 +136,11 @@ class OpenclSession:
     queue: cl.CommandQueue
     device: cl.Device
 
-    def compile_function(self, routine: Routine) -> FunctionExecutable:
+    def compile_function(self, routine: Routine, how: Compilation = PLAIN) -> FunctionExecutable:
         raise DeviceError(f"OpenCL devices run kernels alone, not the function of {routine.name}")
 
-    def compile_kernel(self, routine: Routine) -> ScheduledKernel[OpenclBuffer]:
+    def compile_kernel(self, routine: Routine, how: Compilation = PLAIN) -> ScheduledKernel[OpenclBuffer]:
+        how.check_strict_fp("OpenCL")
         kernel = read_kernel(routine)
         flag = self._flag()
         source, text = opencl_text(kernel, opencl_language(self.device), flag is not None)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from exalift.base import TensorShape
 from exalift.capsule import Routine
 
+from .compilation import PLAIN, Compilation
+
 Array = NDArray[np.generic]
 
 
@@ -103,14 +105,14 @@ class KernelExecutable(Protocol):
 class Session(Protocol):
     """A device in use. Not for several threads at once, but that one may compile while another runs."""
 
-    def compile_function(self, routine: Routine) -> FunctionExecutable:
-        """Compile the routine's tensor function.
+    def compile_function(self, routine: Routine, how: Compilation = PLAIN) -> FunctionExecutable:
+        """Compile the routine's tensor function. A device without code to keep pays no heed to `how.codes`.
 
         Raises DeviceError where it has none, the device runs none, or its compiler fails.
         """
         ...
 
-    def compile_kernel(self, routine: Routine) -> KernelExecutable:
+    def compile_kernel(self, routine: Routine, how: Compilation = PLAIN) -> KernelExecutable:
         """Compile the routine's kernel. Raises DeviceError as `compile_function` does."""
         ...
 

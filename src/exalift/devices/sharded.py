@@ -24,6 +24,7 @@ from exalift.base import DeviceError, UsageError
 from exalift.capsule import Routine, Signature
 from exalift.capsule.stablehlo_artifact import check_artifact
 
+from .compilation import PLAIN, Compilation
 from .jax_functions import JaxFunction, check_types, exported
 from .protocol import Array, Buffer, KernelExecutable
 from .xla import XlaBuffer
@@ -108,9 +109,10 @@ class ShardedSession:
         """How many there are, in all processes together."""
         return int(self.mesh.size)
 
-    def compile_function(self, routine: Routine) -> ShardedFunction:
+    def compile_function(self, routine: Routine, how: Compilation = PLAIN) -> ShardedFunction:
         if routine.function is None:
             raise DeviceError(f"{routine.name} has no tensor function, and only those can be split")
+        how.check_strict_fp("XLA")
         check_artifact(routine.function, routine.signature)
         try:
             function = jax.jit(exported(routine.function, routine.signature).call, keep_unused=True)
@@ -118,7 +120,7 @@ class ShardedSession:
             raise DeviceError(f"XLA cannot take {routine.name}: {error}") from error
         return ShardedFunction(routine.signature, cast(JaxFunction, function), self._sharding(None, 0))
 
-    def compile_kernel(self, routine: Routine) -> KernelExecutable:
+    def compile_kernel(self, routine: Routine, how: Compilation = PLAIN) -> KernelExecutable:
         raise DeviceError(f"{routine.name} is a kernel, and only tensor functions can be split")
 
     def put(self, value: Array, *, shared: bool = False) -> XlaBuffer:

@@ -24,6 +24,7 @@ from exalift.capsule import Routine
 from exalift.capsule.kernels import For, If, Kernel, Launch, Statement, placed_nests
 from exalift.capsule.kernels.bounds import Scope, extent_of
 
+from .compilation import PLAIN, Compilation
 from .emission import KernelText, NestText, emit_kernel, local
 from .interpreter import type_of
 from .kernel_execution import ScheduledKernel, read_kernel, same
@@ -180,10 +181,11 @@ class WebgpuSession:
     device: wgpu.GPUDevice
     language: WgslLanguage
 
-    def compile_function(self, routine: Routine) -> FunctionExecutable:
+    def compile_function(self, routine: Routine, how: Compilation = PLAIN) -> FunctionExecutable:
         raise DeviceError(f"WebGPU devices run kernels alone, not the function of {routine.name}")
 
-    def compile_kernel(self, routine: Routine) -> ScheduledKernel[WebgpuBuffer]:
+    def compile_kernel(self, routine: Routine, how: Compilation = PLAIN) -> ScheduledKernel[WebgpuBuffer]:
+        how.check_strict_fp("WebGPU")
         kernel = read_kernel(routine)
         sources, text = wgsl_text(kernel, self.language)
         for nest in placed_nests(kernel) if _SOFTWARE in self.language.name else ():

@@ -20,6 +20,7 @@ from exalift.base import DeviceError, DType, TensorShape
 from exalift.capsule import Routine, Signature
 from exalift.capsule.stablehlo_artifact import check_artifact, entry_module, serialize_portable
 
+from .compilation import PLAIN, Compilation
 from .jax_functions import check_types, exported, struct, tensor_shape
 from .protocol import Array, Buffer, KernelExecutable, Timing
 
@@ -135,15 +136,16 @@ class XlaSession:
     device: XlaDevice
     placement: jax.sharding.SingleDeviceSharding
 
-    def compile_function(self, routine: Routine) -> XlaFunction:
+    def compile_function(self, routine: Routine, how: Compilation = PLAIN) -> XlaFunction:
         if routine.function is None:
             raise DeviceError(
                 f"{routine.name} has no tensor function, and {self.device.name} runs no kernels"
             )
+        how.check_strict_fp(self.device.name)
         check_artifact(routine.function, routine.signature)
         return XlaFunction(self.device.compile_artifact(routine.function, routine.signature), {})
 
-    def compile_kernel(self, routine: Routine) -> KernelExecutable:
+    def compile_kernel(self, routine: Routine, how: Compilation = PLAIN) -> KernelExecutable:
         raise DeviceError(f"{self.device.name} runs no kernels, and was asked for {routine.name}")
 
     def put(self, value: Array, *, shared: bool = False) -> XlaBuffer:

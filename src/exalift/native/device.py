@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exalift.dialects import Dialect, TensorProgram
 from exalift.dialects.stablehlo import IMPORTED, STABLEHLO, import_module
@@ -56,7 +56,7 @@ class NativeDevice:
 
     def open(self) -> NativeSession:
         """Start to use it: routines' tensor functions, on arrays of this process."""
-        return NativeSession(self.compile_module)
+        return NativeSession(self.compile_module, replace(self, strict_fp=True).compile_module)
 
     def emitted(
         self, program: TensorProgram, sizes: Mapping[str, int], dialect: Dialect = STABLEHLO

@@ -10,7 +10,7 @@ import numpy as np
 from exalift.base import DeviceError, DType, RefusedError, TensorShape
 from exalift.capsule import Routine
 from exalift.capsule.stablehlo_artifact import check_artifact
-from exalift.devices import Array, Buffer, KernelExecutable
+from exalift.devices import PLAIN, Array, Buffer, Compilation, KernelExecutable
 
 from .executable import NativeExecutable
 
@@ -52,18 +52,21 @@ class NativeSession:
     """Nothing is held that would have to be given back."""
 
     compile_module: CompileModule
+    compile_strictly: CompileModule
+    """The same, with every floating-point operation as it is written."""
 
-    def compile_function(self, routine: Routine) -> NativeFunction:
+    def compile_function(self, routine: Routine, how: Compilation = PLAIN) -> NativeFunction:
         if routine.function is None:
             raise DeviceError(f"{routine.name} has no tensor function, and native runs no kernels")
         text = check_artifact(routine.function, routine.signature)
         try:
-            return NativeFunction(self.compile_module(text, "main"))
+            compile_module = self.compile_strictly if how.strict_fp else self.compile_module
+            return NativeFunction(compile_module(text, "main"))
         except RefusedError as error:
             # Not everything that StableHLO says is read here: loops whose ends are arguments, for one.
             raise DeviceError(f"native cannot run {routine.name}: {error}") from error
 
-    def compile_kernel(self, routine: Routine) -> KernelExecutable:
+    def compile_kernel(self, routine: Routine, how: Compilation = PLAIN) -> KernelExecutable:
         raise DeviceError(f"native runs no kernels, and was asked for {routine.name}")
 
     def put(self, value: Array, *, shared: bool = False) -> NativeBuffer:

@@ -82,6 +82,7 @@ def pack(lifted: Lifted, sizes: Mapping[str, int] | None = None, *, least_work: 
         plan,
         tuple(Result(result.name, result.array) for result in program.results),
         Origin(digest(lifted.source.text), level_name(lifted.verdict), certificate),
+        lifted.strict_fp,
     )
 
 

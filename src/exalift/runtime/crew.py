@@ -55,8 +55,9 @@ class _Worker:
 
 @dataclass(slots=True)
 class Crew:
-    """All workers, by device."""
+    """All workers, by device. They run compiled code of capsules that one of the `trusted` keys signed."""
 
+    trusted: frozenset[bytes] = frozenset()
     workers: dict[str, _Worker] = field(default_factory=dict[str, _Worker])
 
     def send(self, device: str, message: Mapping[str, object], listener: Listener) -> None:
@@ -79,6 +80,7 @@ class Crew:
     def _start(self, device: str) -> _Worker:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "exalift.runtime.worker", device, str(theirs.fileno())]
+        command += sorted(key.hex() for key in self.trusted)
         process = subprocess.Popen(
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=worker_environment(os.environ)
         )

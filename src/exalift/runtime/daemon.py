@@ -424,9 +424,14 @@ Beside = Callable[[Daemon], contextlib.AbstractAsyncContextManager[None]]
 
 
 async def serve(
-    root: Path, names: tuple[str, ...] = (), room: Room | None = None, beside: Beside | None = None
+    root: Path,
+    names: tuple[str, ...] = (),
+    room: Room | None = None,
+    beside: Beside | None = None,
+    trusted: frozenset[bytes] = frozenset(),
 ) -> None:
-    """Serve until cancelled. `root` is the daemon's folder, `names` the devices to use (all, if none).
+    """Serve until cancelled. `root` is the daemon's folder, `names` the devices to use (all, if none),
+    `trusted` the public keys by which compiled code in capsules is to be signed, or else it is not used.
 
     Raises UsageError where another daemon has the folder, or no device is there.
     """
@@ -435,7 +440,7 @@ async def serve(
     devices = {d.name: d for d in list_devices() if d.available and (not names or d.name in names)}
     if not devices or set(names) - devices.keys():
         raise UsageError(f"devices that are there: {', '.join(devices) or 'none'}")
-    daemon = Daemon(root, devices, read_tenants(root), room or Room())
+    daemon = Daemon(root, devices, read_tenants(root), room or Room(), crew=Crew(trusted))
     daemon.recover()
     path = root / SOCKET
     await _refuse_second(path)

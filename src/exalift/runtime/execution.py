@@ -23,7 +23,15 @@ from exalift.capsule import (
     Walk,
     bound_arrays,
 )
-from exalift.devices import Buffer, Device, FunctionExecutable, KernelExecutable, Session
+from exalift.devices import (
+    Buffer,
+    CodeStore,
+    Compilation,
+    Device,
+    FunctionExecutable,
+    KernelExecutable,
+    Session,
+)
 
 from .state import State, checked_array, scratch_name, scratch_types, state_types, zeros
 
@@ -42,18 +50,30 @@ class Compiled:
     kernels: Mapping[str, KernelExecutable]
 
 
-def compile_routines(capsule: Capsule, device: Device, session: Session) -> Compiled:
-    """Compile all that the capsule calls. Raises DeviceError where the device has no form of a routine."""
+def compile_routines(
+    capsule: Capsule, device: Device, session: Session, codes: CodeStore | None = None
+) -> Compiled:
+    """Compile all that the capsule calls, or find it in `codes`.
+
+    Raises DeviceError where the device has no form of a routine, or cannot promise what the capsule asks for.
+    """
+    how = Compilation(capsule.strict_fp, codes)
     functions: dict[str, FunctionExecutable] = {}
     kernels: dict[str, KernelExecutable] = {}
     for routine in capsule.routines:
-        if routine.function is not None and device.runs_functions:
-            functions[routine.name] = session.compile_function(routine)
-        elif routine.kernel is not None and device.runs_kernels:
-            kernels[routine.name] = session.compile_kernel(routine)
-        else:
-            raise DeviceError(f"{device.name} cannot run {routine.name}: {_lacking(routine)}")
+        compiled = compile_routine(routine, device, session, how)
+        functions |= compiled.functions
+        kernels |= compiled.kernels
     return Compiled(functions, kernels)
+
+
+def compile_routine(routine: Routine, device: Device, session: Session, how: Compilation) -> Compiled:
+    """One routine alone, in the form that the device runs. Raises DeviceError as `compile_routines` does."""
+    if routine.function is not None and device.runs_functions:
+        return Compiled({routine.name: session.compile_function(routine, how)}, {})
+    if routine.kernel is not None and device.runs_kernels:
+        return Compiled({}, {routine.name: session.compile_kernel(routine, how)})
+    raise DeviceError(f"{device.name} cannot run {routine.name}: {_lacking(routine)}")
 
 
 def _lacking(routine: Routine) -> str:
@@ -276,11 +296,17 @@ def _warm_kernel(capsule: Capsule, session: Session, kernel: KernelExecutable, s
     session.get(buffers[0])
 
 
-def run_to_end(capsule: Capsule, device: Device, state: State, slice_seconds: float = SLICE_SECONDS) -> State:
+def run_to_end(
+    capsule: Capsule,
+    device: Device,
+    state: State,
+    slice_seconds: float = SLICE_SECONDS,
+    codes: CodeStore | None = None,
+) -> State:
     """Run a job on one device, without anybody beside it; the final state. Raises as `Execution` does."""
     session = device.open()
     try:
-        compiled = compile_routines(capsule, device, session)
+        compiled = compile_routines(capsule, device, session, codes)
         execution = Execution.begin(capsule, session, compiled, state, slice_seconds=slice_seconds)
         for _ in execution.pieces():
             pass

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from exalift.base import DeviceError, ExaliftError, Fields, UsageError, as_integer, read_arrays, write_arrays
 from exalift.capsule import Capsule, read_capsule
+from exalift.devices import Compilation
 from exalift.devices.sharded import ShardedSession, join, leave
 
 from .execution import Compiled, Execution
@@ -64,7 +65,8 @@ def _run(folder: Path) -> None:
     print(f"{processes} processes with {session.devices} devices")
     if not session.agree(_digest(folder, axes)):
         raise DeviceError("the processes came with different capsules, inputs or ways to split them")
-    compiled = Compiled({r.name: session.compile_function(r) for r in capsule.routines}, {})
+    how = Compilation(capsule.strict_fp)
+    compiled = Compiled({r.name: session.compile_function(r, how) for r in capsule.routines}, {})
     execution = Execution.begin(capsule, session, compiled, {}, slice_seconds=_NO_CLOCK)
     _place(execution, capsule, session, state, axes)
     for _ in execution.pieces():

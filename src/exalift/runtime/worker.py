@@ -20,10 +20,11 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from exalift.base import ExaliftError, Fields, write_arrays
-from exalift.capsule import Capsule, Cursor, read_capsule
-from exalift.devices import Device, Session, find_device
+from exalift.capsule import Capsule, Cursor, Sealed, read_capsule
+from exalift.devices import Device, Session, find_device, machine_codes
 from exalift.devices.process import compute_in_the_calling_thread
 
+from .codes import JobCodes
 from .execution import Compiled, Execution, compile_routines, warm_up
 from .messages import ClosedError, Line
 from .state import results_of
@@ -46,8 +47,7 @@ class _Job:
     name: str
     folder: Path
     weight: int
-    capsule: Capsule
-    sha256: str
+    sealed: Sealed
     compiled: Compiled | None = None
     wanted: bool = False
     leaving: bool = False
@@ -62,6 +62,14 @@ class _Job:
     first_told: bool = False
 
     @property
+    def capsule(self) -> Capsule:
+        return self.sealed.capsule
+
+    @property
+    def sha256(self) -> str:
+        return self.sealed.sha256
+
+    @property
     def steps(self) -> int:
         return self.steps_before + (self.execution.steps if self.execution else 0)
 
@@ -73,6 +81,7 @@ class Worker:
     device: Device
     session: Session
     line: Line
+    trusted: frozenset[bytes] = frozenset()
     jobs: dict[str, _Job] = field(default_factory=dict[str, _Job])
     _kept: dict[str, Compiled] = field(default_factory=dict[str, Compiled])
     _compiling: SimpleQueue[_Job] = field(default_factory=lambda: SimpleQueue[_Job]())
@@ -121,7 +130,7 @@ class Worker:
                     self.line.send({"event": "failed", "job": name, "reason": str(error)})
                     return
                 weight = command.integer("weight", 1, 1 << 16)
-                job = self.jobs[name] = _Job(name, folder, weight, sealed.capsule, sealed.sha256)
+                job = self.jobs[name] = _Job(name, folder, weight, sealed)
                 self._compiling.put(job)
             if do == "start":
                 job.wanted = True
@@ -168,7 +177,10 @@ class Worker:
                 job.file = StateFile(job.folder / "state", job.capsule, shared=True)
                 job.file.fault_in()
                 outcome = self._kept.get(job.sha256) or compile_routines(
-                    job.capsule, self.device, self.session
+                    job.capsule,
+                    self.device,
+                    self.session,
+                    JobCodes.of(job.sealed, self.trusted, machine_codes()),
                 )
             except (ExaliftError, OSError) as error:
                 outcome = str(error)
@@ -278,11 +290,13 @@ class Worker:
 
 
 def main() -> None:
-    """Run the worker of a device: its name, and the number of the socket that leads to the daemon."""
+    """Run the worker of a device: its name, the number of the socket that leads to the daemon, and the public
+    keys, in hexadecimal, whose compiled code may be run."""
     compute_in_the_calling_thread()
     line = Line(socket.socket(fileno=int(sys.argv[2])))
     device = find_device(sys.argv[1])
-    Worker(device, device.open(), line).run()
+    trusted = frozenset(bytes.fromhex(key) for key in sys.argv[3:])
+    Worker(device, device.open(), line, trusted).run()
     # A compiler may be at work in the other thread, and must not see the interpreter go.
     os._exit(0)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from typing import cast
 import numpy as np
 
 from exalift.affine import Affine, nodes
-from exalift.base import DType, write_atomically
+from exalift.base import DType, cache_folder, write_atomically
 from exalift.llvm import host_target
 
 from ..calling import Array, Kernel, compile_kernel, usable_features
@@ -29,8 +28,6 @@ from .model import candidates, estimate
 VERSION = 2
 """Raised when plans or their emission change so that old measurements say nothing."""
 
-VARIABLE = "EXALIFT_CACHE"
-
 Progress = Callable[[int, int, Plan, float], None]
 
 
@@ -43,9 +40,8 @@ class Tuned:
 
 
 def cache_path() -> Path:
-    """The folder that `EXALIFT_CACHE` names, or the user's cache; one JSON file in it."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(os.environ.get(VARIABLE) or Path(base) / "exalift") / "tensorize.json"
+    """One JSON file in the folder of what can be made again."""
+    return cache_folder() / "tensorize.json"
 
 
 def cache_key(contraction: Contraction, threads: int) -> str:
