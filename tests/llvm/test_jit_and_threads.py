@@ -200,6 +200,34 @@ def test_a_forked_child_makes_its_own_team_and_the_process_ends() -> None:
     assert done.stdout == "both\n", done.stderr
 
 
+_BUSY = """
+import os, subprocess, sys, time
+import numpy as np
+from exalift.llvm import compile_text, host_target, team, waiting_text
+target = host_target()
+library = compile_text(waiting_text(target.triple) + sys.argv[1], ["rounds"], target)
+others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * os.cpu_count())]
+try:
+    cells = np.zeros(2, np.int64)
+    for _ in range(3):
+        team(2).run(library.address("rounds"), cells.ctypes.data)
+    print(cells.tolist())
+finally:
+    for other in others:
+        other.kill()
+        other.wait()
+"""
+
+
+@pytest.mark.skipif(not can_use_threads(), reason="teams need Linux's futexes")
+def test_a_team_meets_on_cores_that_others_use_too() -> None:
+    """12000 barriers, at which spinning is in vain or interrupted."""
+    environment = {**os.environ, "EXALIFT_SPIN": "1000"}
+    command = [sys.executable, "-c", _BUSY, _ROUNDS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
+    assert done.stdout == "[6000, 6000]\n", done.stderr
+
+
 _CORES = """
 import os, sys, threading
 if sys.argv[1] == "one":

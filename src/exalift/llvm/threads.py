@@ -33,7 +33,7 @@ from .waiting import (
     waiting_text,
 )
 
-_SPIN_US = 1000
+_SPIN_US = 300
 """For how long a thread that waits spins, in microseconds. Waking one that sleeps takes 30 to 100."""
 
 

@@ -1,6 +1,9 @@
 """How threads wait for each other in compiled code, as LLVM IR.
 
-Whoever waits spins for a while and then sleeps (a futex, Linux).
+Whoever waits spins for a while and then sleeps (a futex, Linux). On a core that others want, spinning only
+uses up what the scheduler grants, and the one that is waited for may not even run: 1500 barriers took seconds
+instead of tenths of one. So who spins at a barrier in vain, or is interrupted while it spins, keeps all
+threads of the barrier from spinning for `_REST` times as long.
 """
 
 from __future__ import annotations
@@ -8,15 +11,20 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-# A place where threads meet: arrived (i32 at 0), generation (i32 at 64), sleepers (i32 at 128), and for how
-# many nanoseconds a thread spins before it sleeps (i64 at 136).
+# A place where threads meet: arrived (i32 at 0), generation (i32 at 64), sleepers (i32 at 128), for how many
+# nanoseconds a thread spins before it sleeps (i64 at 136), and the time before which none spins (i64 at 144).
 BARRIER_BYTES = 192
-SPIN_OFFSET = 136
+SPIN_OFFSET, _UNTIL_OFFSET = 136, 144
 # Where a team keeps its work: start (a generation, i32 at 0), sleepers (i32 at 64), entry (ptr at 128),
 # arguments (ptr at 136), threads (i64 at 144), the core that the workers were kept off last (i32 at 152), how
 # many of them can be kept off (i64 at 160), the barrier (at 192), their numbers in the system (i32 each).
 THREADS_OFFSET, CORE_OFFSET, MOVABLE_OFFSET, BARRIER_OFFSET = 144, 152, 160, 192
 NUMBERS_OFFSET = BARRIER_OFFSET + BARRIER_BYTES
+
+
+_REST = 16
+_INTERRUPTED_NS = 100_000
+"""Looks at the clock are about a microsecond apart. Where it is so much, another program ran in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,9 @@ def can_sleep(triple: str) -> bool:
 
 
 def waiting_text(triple: str) -> str:
-    """IR of `@exalift_await(ptr word, i32 seen, ptr sleepers, ptr spin)`, which returns once `word` is not
-    `seen`, `@exalift_wake(ptr word, ptr sleepers)`, and `@exalift_barrier(ptr barrier, i64 threads)`."""
+    """IR of `@exalift_await(ptr word, i32 seen, ptr sleepers, ptr barrier, i1 blames)`, which returns once
+    `word` is not `seen` (`blames`: to spin in vain tells that threads are kept from running), of
+    `@exalift_wake(ptr word, ptr sleepers)`, and of `@exalift_barrier(ptr barrier, i64 threads)`."""
     calls = _calls(triple)
     number = calls.futex if calls is not None else -1
     pause = "call void @llvm.x86.sse2.pause()" if triple.startswith("x86_64") else ""
@@ -62,13 +71,16 @@ define internal i64 @exalift_now() noinline {{
   ret i64 %now
 }}
 
-define internal void @exalift_await(ptr %word, i32 %seen, ptr %sleepers, ptr %spin) noinline {{
+define internal void @exalift_await(ptr %word, i32 %seen, ptr %sleepers, ptr %barrier, i1 %blames) noinline {{
 entry:
+  %spin = getelementptr i8, ptr %barrier, i64 {SPIN_OFFSET}
+  %until = getelementptr i8, ptr %barrier, i64 {_UNTIL_OFFSET}
   %nanoseconds = load i64, ptr %spin
   br label %look
 look:
   %count = phi i32 [ 0, %entry ], [ %more, %again ], [ 0, %early ]
   %since = phi i64 [ -1, %entry ], [ %since, %again ], [ %began, %early ]
+  %before = phi i64 [ -1, %entry ], [ %before, %again ], [ %now, %early ]
   %value = load atomic i32, ptr %word acquire, align 4
   %changed = icmp ne i32 %value, %seen
   br i1 %changed, label %done, label %again
@@ -81,13 +93,28 @@ clock:
   %now = call i64 @exalift_now()
   %first = icmp eq i64 %since, -1
   %began = select i1 %first, i64 %now, i64 %since
+  %last = select i1 %first, i64 %now, i64 %before
   %passed = sub i64 %now, %began
+  %gap = sub i64 %now, %last
+  %interrupted = icmp sge i64 %gap, {_INTERRUPTED_NS}
   %tired = icmp sge i64 %passed, %nanoseconds
-  br i1 %tired, label %rest, label %early
+  %vain = and i1 %tired, %blames
+  %lost = or i1 %interrupted, %vain
+  br i1 %lost, label %blame, label %sure
+blame:
+  %longer = mul i64 %passed, {_REST}
+  %then = add i64 %now, %longer
+  store atomic i64 %then, ptr %until monotonic, align 8
+  br label %rest
+sure:
+  %quiet = load atomic i64, ptr %until monotonic, align 8
+  %not.yet = icmp slt i64 %now, %quiet
+  %stop = or i1 %tired, %not.yet
+  br i1 %stop, label %rest, label %early
 early:
   br label %look
 rest:
-  %before = atomicrmw add ptr %sleepers, i32 1 seq_cst
+  %others = atomicrmw add ptr %sleepers, i32 1 seq_cst
   %ignored = call i64 (i64, ...) @syscall(i64 {number}, ptr %word, i64 128, i32 %seen, ptr null)
   %behind = atomicrmw sub ptr %sleepers, i32 1 seq_cst
   %later = load atomic i32, ptr %word acquire, align 4
@@ -114,7 +141,6 @@ define internal void @exalift_barrier(ptr %barrier, i64 %threads) noinline {{
 entry:
   %word = getelementptr i8, ptr %barrier, i64 64
   %sleepers = getelementptr i8, ptr %barrier, i64 128
-  %spin = getelementptr i8, ptr %barrier, i64 {SPIN_OFFSET}
   %seen = load atomic i32, ptr %word acquire, align 4
   %arrived = atomicrmw add ptr %barrier, i32 1 acq_rel
   %wide = sext i32 %arrived to i64
@@ -126,7 +152,7 @@ open:
   call void @exalift_wake(ptr %word, ptr %sleepers)
   ret void
 wait:
-  call void @exalift_await(ptr %word, i32 %seen, ptr %sleepers, ptr %spin)
+  call void @exalift_await(ptr %word, i32 %seen, ptr %sleepers, ptr %barrier, i1 true)
   ret void
 }}
 """
@@ -217,11 +243,10 @@ entry:
   %given = getelementptr i8, ptr %block, i64 136
   %count = getelementptr i8, ptr %block, i64 {THREADS_OFFSET}
   %barrier = getelementptr i8, ptr %block, i64 {BARRIER_OFFSET}
-  %spin = getelementptr i8, ptr %barrier, i64 {SPIN_OFFSET}
   br label %next
 next:
   %seen = phi i32 [ 0, %entry ], [ %following, %run ]
-  call void @exalift_await(ptr %block, i32 %seen, ptr %sleepers, ptr %spin)
+  call void @exalift_await(ptr %block, i32 %seen, ptr %sleepers, ptr %barrier, i1 false)
   %following = add i32 %seen, 1
   %function = load ptr, ptr %place
   %stop = icmp eq ptr %function, null
