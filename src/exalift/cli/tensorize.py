@@ -15,7 +15,7 @@ from exalift.affine import Program
 from exalift.base import RefusedError, UsageError
 from exalift.pipeline import read_source
 from exalift.pipeline.tensorizing import ExplainedRegion, explain
-from exalift.tensorize import Choice, Loops, Refusal, grid_cycles, grid_plans
+from exalift.tensorize import Choice, LanePlan, Loops, Refusal, grid_cycles, grid_plans
 
 from .console import output_console, say
 from .options import add_source_options, sizes_of
@@ -124,8 +124,9 @@ def _choice(choice: Choice) -> str:
     plan, reading = choice.plan, choice.way.reading
     rows, columns = plan.tile
     nests = _nests(plan.loops)
+    along = f" along {plan.axis}" if isinstance(plan, LanePlan) else ""
     return (
-        f"{plan.instruction.name}  {reading.lhs} x {reading.rhs}  {nests}  tile {rows}x{columns}  "
+        f"{plan.instruction.name}  {reading.lhs} x {reading.rhs}  {nests}  tile {rows}x{columns}{along}  "
         f"{choice.estimate.cycles:,.0f} cycles, {choice.efficiency:.0%} busy"
     )
 

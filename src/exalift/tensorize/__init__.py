@@ -17,8 +17,17 @@ from .inspector import (
 )
 from .instructions import INSTRUCTIONS, Instruction
 from .nibbles import Nibbles
-from .rewriter import GridPlan, GridSchedule, Loops, Plan, Schedule
-from .tuner import Choice, choices, grid_cycles, grid_plan_for, grid_plans, plan_for, planned_cycles
+from .rewriter import GridPlan, GridSchedule, LanePlan, LaneSchedule, Loops, Plan, Schedule
+from .tuner import (
+    Choice,
+    best_plan_for,
+    choices,
+    grid_cycles,
+    grid_plan_for,
+    grid_plans,
+    plan_for,
+    planned_cycles,
+)
 
 __all__ = [
     "INSTRUCTIONS",
@@ -37,6 +46,8 @@ __all__ = [
     "Inspection",
     "Instruction",
     "Kernel",
+    "LanePlan",
+    "LaneSchedule",
     "Loops",
     "Nibbles",
     "Plan",
@@ -45,6 +56,7 @@ __all__ = [
     "Role",
     "Schedule",
     "Target",
+    "best_plan_for",
     "check_reading",
     "choices",
     "compile_kernel",

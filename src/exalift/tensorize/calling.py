@@ -16,7 +16,7 @@ from exalift.llvm import Library, Target, bound_call, compile_text, host_target
 
 from .contraction import Access
 from .emission import Emitted, emit_kernel
-from .rewriter import Plan
+from .rewriter import LanePlan, Plan
 
 Array = NDArray[np.generic]
 
@@ -142,7 +142,7 @@ def _check(name: str, array: Array, access: Access) -> None:
         raise UsageError(f"{name} is not contiguous")
 
 
-def compile_kernel(plan: Plan, target: Target | None = None) -> Kernel:
+def compile_kernel(plan: Plan | LanePlan, target: Target | None = None) -> Kernel:
     """Emit and compile a plan, for this machine or for one that it can act as.
 
     Raises DeviceError for an instruction that this machine does not have, or may not use.

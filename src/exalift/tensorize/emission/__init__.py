@@ -1,6 +1,7 @@
 """Plans as LLVM IR."""
 
 from .grid import EmittedGrid, emit_grid
-from .kernel import Emitted, emit_kernel
+from .kernel import emit_kernel
+from .module import Emitted
 
 __all__ = ["Emitted", "EmittedGrid", "emit_grid", "emit_kernel"]

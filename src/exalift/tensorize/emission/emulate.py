@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from exalift.affine import Load, Reduce, nodes
 
-from ..instructions import ACC, Instruction, Moves, llvm_type
+from ..instructions import ACC, LHS, Instruction, Moves, llvm_type
 from .expressions import emit_expression
 from .ir_writer import Index, Writer
 
@@ -109,6 +109,14 @@ def _compute(writer: Writer, instruction: Instruction, name: str, addresses: dic
             values: dict[str, Index] = dict(zip(_AXES, (row.index, column.index, summed.index), strict=True))
 
             def load(node: Load) -> str:
+                if node.array == LHS and instruction.lanewise:
+                    # Each lane has a left factor of its own, which may be the same in all.
+                    lane = writer.add(writer.multiply(column.index, k), summed.index)
+                    on = writer.multiply(lane, node.dtype.bytes)
+                    address = writer.address(addresses[LHS], on)
+                    return writer.value(
+                        f"load {llvm_type(node.dtype)}, ptr {address}, align {node.dtype.bytes}"
+                    )
                 address = place(node.array, *(writer.affine(index, values) for index in node.indices))
                 return writer.value(f"load {llvm_type(node.dtype)}, ptr {address}, align {node.dtype.bytes}")
 

@@ -9,6 +9,7 @@ from exalift.base import DType
 
 from ..contraction import COLUMNS, ROWS, SUM
 from ..instructions import llvm_type
+from ..rewriter.lanes import LanePlan
 from ..rewriter.plan import Plan
 from .expressions import emit_expression, overload, vector_type
 from .ir_writer import Index, Writer
@@ -82,7 +83,14 @@ def _pointers(writer: Writer, address: str, stride: int, lanes: int, size: int) 
 
 
 def store_sums(
-    writer: Writer, plan: Plan, value: str, place: Place, row: Index, column: int, lanes: int, active: int
+    writer: Writer,
+    plan: Plan | LanePlan,
+    value: str,
+    place: Place,
+    row: Index,
+    column: int,
+    lanes: int,
+    active: int,
 ) -> None:
     """Store sums as they are, to be added to by the next block of k."""
     out = plan.contraction.out
@@ -92,7 +100,14 @@ def store_sums(
 
 
 def add_previous(
-    writer: Writer, plan: Plan, value: str, place: Place, row: Index, column: int, lanes: int, active: int
+    writer: Writer,
+    plan: Plan | LanePlan,
+    value: str,
+    place: Place,
+    row: Index,
+    column: int,
+    lanes: int,
+    active: int,
 ) -> str:
     """Sums plus what the output holds."""
     out = plan.contraction.out
@@ -104,7 +119,14 @@ def add_previous(
 
 
 def finish(
-    writer: Writer, plan: Plan, value: str, place: Place, row: Index, column: int, lanes: int, active: int
+    writer: Writer,
+    plan: Plan | LanePlan,
+    value: str,
+    place: Place,
+    row: Index,
+    column: int,
+    lanes: int,
+    active: int,
 ) -> None:
     """Compute the epilogue of a vector of whole sums and store it; `row` and `column` are in the tile."""
     epilogue = plan.contraction.epilogue
@@ -133,7 +155,9 @@ def finish(
     store_strided(writer, result, address, out.dtype, plan.loops.n.stride(plan.loops.out), lanes, active)
 
 
-def _within(writer: Writer, plan: Plan, offset: Affine, dtype: DType, row: Index, column: int) -> Index:
+def _within(
+    writer: Writer, plan: Plan | LanePlan, offset: Affine, dtype: DType, row: Index, column: int
+) -> Index:
     """Bytes from a tile's first element to one of its elements."""
     down = writer.multiply(row, plan.loops.m.stride(offset) * dtype.bytes)
     return writer.add(down, column * plan.loops.n.stride(offset) * dtype.bytes)

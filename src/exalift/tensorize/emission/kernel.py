@@ -11,102 +11,47 @@ first of all, `workspace` holds zeros.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from exalift.affine import Affine
-from exalift.llvm import host_target, waiting_text
 
-from ..contraction import Access
-from ..rewriter.loops import Padded
+from ..rewriter.lanes import LanePlan
 from ..rewriter.plan import LINE, Plan
 from .ir_writer import Index, Writer
+from .lanes import emit_lanes
 from .margins import margins_of
 from .microkernel import TileShape, emit_tile
-from .packing import Values, emit_pack_lhs, emit_pad, partial_offset, spread
+from .module import PARAMETERS, Emitted, both_phases, entry_function, module_text, pad_function
+from .packing import Values, emit_pack_lhs, partial_offset, spread
 from .packing_right import emit_pack_rhs
 from .sharing import taken_rows, taken_units
 
-PARAMETERS = (
-    "ptr noalias %lhs, ptr noalias %rhs, ptr noalias %out, ptr noalias %packed, ptr noalias %workspace, "
-    "ptr noalias %extra, i64 %part, i64 %parts"
-)
 
-
-@dataclass(frozen=True, slots=True)
-class Emitted:
-    """A module's text, the names of its phases, and what memory they need.
-
-    pad: copies operands that are read outside their bounds into the workspace, with margins (the empty string
-    where none is). pack: packs the right operand; needs running once where that is constant. run: the rest.
-    pack_entry, entry: the same in two parts, for a team of threads (`llvm.threads`): all that the right
-    operand needs, and all else; their arguments are an array of the six addresses.
-    """
-
-    text: str
-    pad: str
-    pack: str
-    run: str
-    entry: str
-    pack_entry: str
-    packed_bytes: int
-    plan: Plan
-
-    def workspace_bytes(self, parts: int) -> int:
-        return self.plan.workspace_bytes(parts)
-
-
-def emit_kernel(plan: Plan, name: str, triple: str | None = None) -> Emitted:
+def emit_kernel(plan: Plan | LanePlan, name: str, triple: str | None = None) -> Emitted:
     """The module of a plan; its functions are called `name` and `name`.pack and so on.
 
     `triple` names the processor that it is for, where that is not this machine.
     """
+    if isinstance(plan, LanePlan):
+        return emit_lanes(plan, name, triple)
     functions = [emit_tile(plan, shape, name) for shape in tile_shapes(plan)]
     loops = plan.loops
     pad_lhs = f"{name}.pad.lhs" if loops.padded_lhs else ""
     pad_rhs = f"{name}.pad.rhs" if loops.padded_rhs else ""
     pads = [*filter(None, [pad_lhs, pad_rhs])]
     if loops.padded_lhs is not None:
-        functions.append(_pad_function(plan.contraction.lhs, loops.padded_lhs, "%lhs", 0, pad_lhs))
+        functions.append(pad_function(plan.contraction.lhs, loops.padded_lhs, "%lhs", 0, pad_lhs))
     if loops.padded_rhs is not None:
         at = plan.padded_rhs_at
-        functions.append(_pad_function(plan.contraction.rhs, loops.padded_rhs, "%rhs", at, pad_rhs))
+        functions.append(pad_function(plan.contraction.rhs, loops.padded_rhs, "%rhs", at, pad_rhs))
     functions.append(_pack_function(plan, f"{name}.pack"))
     functions.append(_run_function(plan, name))
     pad = f"{name}.pad" if pads else ""
     if pads:
-        functions.append(_both(pads, pad))
+        functions.append(both_phases(pads, pad))
     entries = (f"{name}.entry", f"{name}.pack.entry")
-    functions.append(_entry(entries[0], [*filter(None, [pad_lhs]), name]))
-    functions.append(_entry(entries[1], [*filter(None, [pad_rhs]), f"{name}.pack"]))
-    # Vectors wider than these go through memory, and two functions that disagree pass them wrongly.
-    registers = plan.instruction.registers_by_name.values()
-    widest = max(register.lanes * register.dtype.bits for register in registers)
-    width = 512 if widest > 256 or plan.instruction.moves else 256
-    plain = f'"prefer-vector-width"="{width}" "min-legal-vector-width"="{width}"'
-    text = "\n\n".join(
-        [
-            *dict.fromkeys(plan.instruction.declarations),
-            waiting_text(triple or host_target().triple),
-            *functions,
-            f"attributes #0 = {{ nounwind {plain} }}",
-            f"attributes #1 = {{ nounwind {plain} {plan.instruction.attributes} }}",
-            "",
-        ]
-    )
+    functions.append(entry_function(entries[0], [*filter(None, [pad_lhs]), name]))
+    functions.append(entry_function(entries[1], [*filter(None, [pad_rhs]), f"{name}.pack"]))
+    text = module_text(plan.instruction, triple, functions)
     return Emitted(text, pad, f"{name}.pack", name, *entries, plan.packed_bytes, plan)
-
-
-def _entry(name: str, phases: list[str]) -> str:
-    """Phases one after the other, with all threads meeting in between."""
-    writer = Writer()
-    places = [writer.address("%arguments", 8 * position) for position in range(6)]
-    values = ", ".join(f"ptr {writer.value(f'load ptr, ptr {place}, align 8')}" for place in places)
-    for position, phase in enumerate(phases):
-        if position:
-            writer.line("call void @exalift_barrier(ptr %barrier, i64 %parts)")
-        writer.line(f'call void @"{phase}"({values}, i64 %part, i64 %parts)')
-    writer.line("ret void")
-    return writer.text(f'define void @"{name}"(i64 %part, i64 %parts, ptr %arguments, ptr %barrier) #0')
 
 
 def tile_shapes(plan: Plan) -> tuple[TileShape, ...]:
@@ -116,24 +61,6 @@ def tile_shapes(plan: Plan) -> tuple[TileShape, ...]:
     heights = [rows] * (m >= rows) + [m % rows] * (m % rows > 0)
     widths = [columns] * (n >= columns) + [n % columns] * (n % columns > 0)
     return tuple(TileShape(height, width) for height in heights for width in widths)
-
-
-def _both(phases: list[str], name: str) -> str:
-    """One phase of several that do not wait for each other."""
-    writer = Writer()
-    names = "ptr %lhs, ptr %rhs, ptr %out, ptr %packed, ptr %workspace, ptr %extra, i64 %part, i64 %parts"
-    for phase in phases:
-        writer.line(f'call void @"{phase}"({names})')
-    writer.line("ret void")
-    return writer.text(f'define void @"{name}"({PARAMETERS}) #0')
-
-
-def _pad_function(access: Access, padded: Padded, source: str, at: int, name: str) -> str:
-    writer = Writer()
-    target = writer.address("%workspace", at)
-    emit_pad(writer, access, padded, source, target, "%part", "%parts")
-    writer.line("ret void")
-    return writer.text(f'define void @"{name}"({PARAMETERS}) #0')
 
 
 def _pack_function(plan: Plan, name: str) -> str:

@@ -74,13 +74,13 @@ def _pack_rows(writer: Writer, plan: Plan, base: str, to: str, column: Index, st
                 writer.value(f"load {kind}, ptr {writer.address(place, tile * n * size)}, align {size}")
                 for place in places
             ]
-            value = _interleaved(writer, bits, parts, n)
+            value = interleaved(writer, bits, parts, n)
             writer.line(
                 f"store {whole} {value}, ptr {writer.address(target, tile * tile_bytes)}, align {size}"
             )
 
 
-def _interleaved(writer: Writer, bits: DType, parts: list[str], lanes: int) -> str:
+def interleaved(writer: Writer, bits: DType, parts: list[str], lanes: int) -> str:
     """Vectors of `lanes`, a power of two of them, as one whose neighbours come from each in turn."""
     count, width = len(parts), lanes
     while len(parts) > 1:

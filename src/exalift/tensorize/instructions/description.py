@@ -177,6 +177,25 @@ class Instruction:
         return self.extents[0] > 1 and not self.loads_tiles
 
     @property
+    def lanewise(self) -> bool:
+        """Whether each lane of the sum is by itself: lane n sums lanes [k*n, k*n + k) of both factors.
+
+        A description says so of a left factor that is the same in all lanes; since what a lane sums is stated
+        lane by lane and no lane is told apart, it holds for one that differs from lane to lane as well.
+        """
+        m, n, k = self.extents
+        if m != 1 or self.moves is not None or self.fragments is not None:
+            return False
+        lanes = range(n * k)
+        return (
+            self.acc.elements == tuple((0, lane) for lane in range(n))
+            and self.acc.lanes == n
+            and self.lhs.lanes == self.rhs.lanes == n * k
+            and all(self.lhs.element(lane) == (0, lane % k) for lane in lanes)
+            and all(self.rhs.element(lane) == (lane % k, lane // k) for lane in lanes)
+        )
+
+    @property
     def registers_by_name(self) -> Mapping[str, Register]:
         return {ACC: self.acc, LHS: self.lhs, RHS: self.rhs}
 

@@ -27,6 +27,22 @@ def round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
+def encoding_of(contraction: Contraction, instruction: Instruction) -> int:
+    """What is added to each element of the left operand so that it has the sign that the instruction wants.
+    Raises ValueError where the types of operands and sums are others than the instruction's."""
+    for access, register in ((contraction.lhs, instruction.lhs), (contraction.rhs, instruction.rhs)):
+        have, want = access.dtype, register.dtype
+        recoded = access is contraction.lhs and have.is_integer and have.bits == want.bits
+        if have is not want and not (recoded and want.is_integer):
+            raise ValueError(f"{instruction.name} takes {want}, not {have}")
+    if contraction.accumulator is not instruction.acc.dtype:
+        raise ValueError(f"{instruction.name} sums in {instruction.acc.dtype}")
+    have, want = contraction.lhs.dtype, instruction.lhs.dtype
+    if have.is_signed == want.is_signed:
+        return 0
+    return 1 << have.bits - 1 if have.is_signed else -(1 << have.bits - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """What the tuner chooses.
@@ -70,26 +86,13 @@ class Plan:
             raise ValueError("sums beside what the output held before are not split along k")
         if self.blocks_k > 1 and self.loads_sums:
             raise ValueError("sums beside those of rows and columns are not split along k")
-        self._check_types()
+        encoding_of(self.contraction, self.instruction)
         if (
             self.blocks_k > 1
             and schedule.block_k % self.loops.lhs_run
             and self.loops.lhs_run % self.loops.k.extent
         ):
             raise ValueError("blocks of k are whole runs of the left operand")
-
-    def _check_types(self) -> None:
-        contraction, instruction = self.contraction, self.instruction
-        pairs = ((contraction.lhs, instruction.lhs), (contraction.rhs, instruction.rhs))
-        for access, register in pairs:
-            have, want = access.dtype, register.dtype
-            recoded = access is contraction.lhs and have.is_integer and have.bits == want.bits
-            if have is not want and not (recoded and want.is_integer):
-                raise ValueError(f"{instruction.name} takes {want}, not {have}")
-        if contraction.accumulator is not instruction.acc.dtype:
-            raise ValueError(f"{instruction.name} sums in {instruction.acc.dtype}")
-        if self.encoding and contraction.accumulator.is_float:
-            raise ValueError("only integer sums can be corrected exactly")
 
     @cached_property
     def loops(self) -> Loops:
@@ -151,10 +154,7 @@ class Plan:
     def encoding(self) -> int:
         """What is added to each element of the left operand when it is packed, so that it has the sign that
         the instruction wants: a signed byte plus 128 is an unsigned one."""
-        have, want = self.contraction.lhs.dtype, self.instruction.lhs.dtype
-        if have.is_signed == want.is_signed:
-            return 0
-        return 1 << have.bits - 1 if have.is_signed else -(1 << have.bits - 1)
+        return encoding_of(self.contraction, self.instruction)
 
     @property
     def correction(self) -> int:

@@ -1,6 +1,6 @@
 """Choosing a plan: an analytic model first, measurements second."""
 
-from .choose import MACHINE, Choice, choices, plan_for, planned_cycles
+from .choose import MACHINE, Choice, best_plan_for, choices, plan_for, planned_cycles
 from .grid import Multiprocessor, grid_cycles, grid_plan_for, grid_plans
 from .measure import Tuned, cache_key, cache_path, tune
 from .model import Estimate, Machine, candidates, estimate
@@ -12,6 +12,7 @@ __all__ = [
     "Machine",
     "Multiprocessor",
     "Tuned",
+    "best_plan_for",
     "cache_key",
     "cache_path",
     "candidates",

@@ -9,7 +9,8 @@ from exalift.base import UsageError
 from ..contraction import Contraction
 from ..inspector import Inspection, Way, select
 from ..instructions import INSTRUCTIONS, Instruction
-from ..rewriter import Plan
+from ..rewriter import LanePlan, Plan
+from .lanes import lane_estimate, lane_plans
 from .model import Estimate, Machine, candidates, estimate
 
 MACHINE = Machine()
@@ -20,7 +21,7 @@ class Choice:
     """A plan for one way of computing an operation, and what the model says of it."""
 
     way: Way
-    plan: Plan
+    plan: Plan | LanePlan
     estimate: Estimate
 
     @property
@@ -36,9 +37,10 @@ def choices(inspection: Inspection, threads: int = 1) -> list[Choice]:
     """The best plan of every way that an inspection found, the fastest first, by the model."""
     found: list[Choice] = []
     for way in inspection.ways:
-        plans = candidates(way.reading.contraction, way.instruction, threads, MACHINE)
-        if plans:
-            found.append(Choice(way, plans[0], estimate(plans[0], threads, MACHINE)))
+        contraction, instruction = way.reading.contraction, way.instruction
+        plans = candidates(contraction, instruction, threads, MACHINE)[:1]
+        for plan in (*plans, *lane_plans(contraction, instruction, MACHINE)[:1]):
+            found.append(Choice(way, plan, planned_estimate(plan, threads)))
     return sorted(found, key=lambda choice: choice.estimate.cycles)
 
 
@@ -65,6 +67,31 @@ def plan_for(
     return min(plans, key=lambda plan: estimate(plan, threads, MACHINE).cycles)
 
 
-def planned_cycles(plan: Plan, threads: int = 1) -> float:
+def best_plan_for(
+    contraction: Contraction,
+    features: frozenset[str],
+    threads: int = 1,
+    instructions: tuple[Instruction, ...] = INSTRUCTIONS,
+) -> Plan | LanePlan:
+    """As `plan_for`, with plans along the lanes among those to choose from."""
+    matches, _ = select(contraction, features, instructions)
+    along = [p for m in matches for p in lane_plans(m.contraction, m.instruction, MACHINE)[:1]]
+    try:
+        plans = [plan_for(contraction, features, threads, instructions), *along]
+    except UsageError:
+        if not along:
+            raise
+        plans = along
+    return min(plans, key=lambda plan: planned_cycles(plan, threads))
+
+
+def planned_estimate(plan: Plan | LanePlan, threads: int = 1) -> Estimate:
+    """Where the model says that a plan's time goes. A plan along the lanes takes its weights to be packed."""
+    if isinstance(plan, LanePlan):
+        return lane_estimate(plan, threads, MACHINE)
+    return estimate(plan, threads, MACHINE)
+
+
+def planned_cycles(plan: Plan | LanePlan, threads: int = 1) -> float:
     """What the model says that a plan takes, in cycles of one core; both operands are packed every time."""
-    return estimate(plan, threads, MACHINE).cycles
+    return planned_estimate(plan, threads).cycles

@@ -130,8 +130,8 @@ def estimate(plan: Plan, threads: int, machine: Machine) -> Estimate:
     rate = machine.issue or instruction.rate.each_cycle
     steps = plan.padded_k // k
     cycles = 0.0
-    for height, count_m in _edges(loops.m.extent, plan.tile[0]):
-        for width, count_n in _edges(loops.n.extent, plan.tile[1]):
+    for height, count_m in edges(loops.m.extent, plan.tile[0]):
+        for width, count_n in edges(loops.n.extent, plan.tile[1]):
             rows = -(-height // instruction.extents[0])
             columns = -(-width // instruction.extents[1])
             issue = rows * columns / rate
@@ -163,6 +163,6 @@ def estimate(plan: Plan, threads: int, machine: Machine) -> Estimate:
     )
 
 
-def _edges(extent: int, tile: int) -> list[tuple[int, int]]:
+def edges(extent: int, tile: int) -> list[tuple[int, int]]:
     """Sizes of tiles along an axis, and how many there are of each."""
     return [(size, count) for size, count in ((tile, extent // tile), (extent % tile, 1)) if size and count]
