@@ -8,11 +8,11 @@ import ml_dtypes  # noqa: F401  registers bfloat16
 import numpy as np
 from numpy.typing import NDArray
 
-from exalift.affine import evaluate, fold
+from exalift.affine import Affine, evaluate, fold
 from exalift.affine.algebra import Machine
 from exalift.affine.expressions import Apply, Cast, Constant, Load
 from exalift.base import DType
-from exalift.tensorize import SUM, Access, Contraction, Role
+from exalift.tensorize import SUM, Access, Contraction, Dimension, Instruction, Role
 
 Array = NDArray[np.generic]
 MACHINE = Machine()
@@ -44,6 +44,38 @@ def random_values(generator: np.random.Generator, shape: tuple[int, ...], dtype:
     values = generator.integers(low, high, shape, endpoint=True)
     extreme = generator.choice([limits.min, limits.max], shape)
     return np.where(generator.random(shape) < 0.2, extreme, values).astype(dtype.numpy_name)
+
+
+def depthwise(
+    instruction: Instruction,
+    image: tuple[int, int, int],
+    window: tuple[int, int] = (3, 3),
+    stride: int = 1,
+    margin: int = 1,
+    channels_first: bool = False,
+) -> Contraction:
+    """`out[y,x,c] = sum r,s. image[stride*y + r - margin, stride*x + s - margin, c] * weights[r,s,c]`."""
+    height, width, channels = image
+    y, x, c, r, s = map(Affine.symbol, "yxcrs")
+    rows, columns = ((e + 2 * margin - w) // stride + 1 for e, w in zip(image, window, strict=False))
+
+    def order(one: tuple[int, ...], subscripts: tuple[Affine, ...], dtype: DType) -> Access:
+        turn = (2, 0, 1) if channels_first else (0, 1, 2)
+        return Access(dtype, tuple(one[i] for i in turn), tuple(subscripts[i] for i in turn))
+
+    extents = {"y": rows, "x": columns, "c": channels, "r": window[0], "s": window[1]}
+    roles = {"y": Role.M, "x": Role.M, "c": Role.BATCH, "r": Role.K, "s": Role.K}
+    return Contraction(
+        tuple(Dimension(name, extents[name], role) for name, role in roles.items()),
+        order(
+            (height, width, channels),
+            (y * stride + r - margin, x * stride + s - margin, c),
+            instruction.lhs.dtype,
+        ),
+        order((*window, channels), (r, s, c), instruction.rhs.dtype),
+        order((rows, columns, channels), (y, x, c), instruction.acc.dtype),
+        instruction.acc.dtype,
+    )
 
 
 def _inside(access: Access, array: Array, contraction: Contraction) -> tuple[Access, Array]:

@@ -14,11 +14,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contraction_oracle import assert_close, expected, random_operand
+from contraction_oracle import assert_close, depthwise, expected, random_operand
 
 from exalift.base import DType
 from exalift.llvm import Target, object_code
-from exalift.tensorize import Instruction, Nibbles, Plan, Schedule, emit_kernel, matrix_product
+from exalift.tensorize import (
+    Instruction,
+    LanePlan,
+    LaneSchedule,
+    Nibbles,
+    Plan,
+    Schedule,
+    emit_kernel,
+    matrix_product,
+)
 from exalift.tensorize.instructions import (
     BY_NAME,
     aarch64_dot,
@@ -78,14 +87,13 @@ def _plan(instruction: Instruction, transpose_lhs: bool, weights: Nibbles | None
     return Plan(contraction, instruction, Schedule(rows, columns, rows * m, -(-K // k) * k))
 
 
-def _build(
-    instructions: Sequence[Instruction], where: Path, transpose_lhs: bool, weights: Nibbles | None = None
-) -> None:
-    """`main`, of a kernel for each of the instructions, which differ in the length of vectors."""
+def _build(plans: Sequence[Plan | LanePlan], where: Path) -> None:
+    """`main`, of a kernel for each plan; their instructions differ in the length of vectors."""
     externs, table, objects = "", "", list[str]()
-    for instruction in instructions:
+    for plan in plans:
+        instruction = plan.instruction
         name = f"kernel_{instruction.name}"
-        emitted = emit_kernel(_plan(instruction, transpose_lhs, weights), name, TRIPLE)
+        emitted = emit_kernel(plan, name, TRIPLE)
         code = object_code(emitted.text, Target(TRIPLE, instruction.features))
         (where / f"{name}.o").write_bytes(code)
         objects.append(f"{name}.o")
@@ -107,12 +115,16 @@ def _check(
     weights: Nibbles | None = None,
 ) -> None:
     """Build, run on every processor (bytes of its vectors -> qemu's options), compare."""
-    _build(instructions, where, transpose_lhs, weights)
-    contraction = _plan(instructions[0], transpose_lhs, weights).contraction
-    option = _OPTIONS[instructions[0].length.partition("=")[0]]
+    _check_plans([_plan(one, transpose_lhs, weights) for one in instructions], where, cpus)
+
+
+def _check_plans(plans: Sequence[Plan | LanePlan], where: Path, cpus: dict[int, str]) -> None:
+    _build(plans, where)
+    contraction = plans[0].contraction
+    option = _OPTIONS[plans[0].instruction.length.partition("=")[0]]
     generator = np.random.default_rng(0)
     (lhs, left), (rhs, right) = (random_operand(generator, a) for a in (contraction.lhs, contraction.rhs))
-    before = np.zeros((M, N), contraction.out.dtype.numpy_name)
+    before = np.zeros(contraction.out.shape, contraction.out.dtype.numpy_name)
     wanted = expected(contraction, left, right, before)
     for length, cpu in cpus.items():
         done = subprocess.run(
@@ -124,7 +136,7 @@ def _check(
             timeout=300,
         )
         assert int(done.stderr) == length
-        out = np.frombuffer(done.stdout, before.dtype).reshape(M, N)
+        out = np.frombuffer(done.stdout, before.dtype).reshape(before.shape)
         assert_close(out, wanted, contraction.out.dtype)
 
 
@@ -140,6 +152,23 @@ def test_weights_of_four_bits(name: str, tmp_path: Path) -> None:
     instruction = BY_NAME[name]
     weights = Nibbles(signed=instruction.rhs.dtype is DType.I8)
     _check([instruction], tmp_path, {0: "max"}, weights=weights)
+
+
+@pytest.mark.parametrize("name", ["sdot", "usdot", "bfdot", "fmla_f32"])
+def test_depthwise_windows_along_the_lanes(name: str, tmp_path: Path) -> None:
+    instruction = BY_NAME[name]
+    plan = LanePlan(depthwise(instruction, (5, 7, 21)), instruction, "c", LaneSchedule(4, 2))
+    _check_plans([plan], tmp_path, {0: "max"})
+
+
+@pytest.mark.parametrize("form", ["sdot_z", "fmla_f32_z"])
+def test_depthwise_windows_along_scalable_lanes(form: str, tmp_path: Path) -> None:
+    plans = [
+        LanePlan(depthwise(one, (5, 7, 21)), one, "c", LaneSchedule(3, 1))
+        for one in (BY_NAME[f"{form}{bits}"] for bits in (128, 256, 512))
+    ]
+    cpus = {bits: f"max,sve-max-vq=16,sve-default-vector-length={bits}" for bits in (16, 32, 64)}
+    _check_plans(plans, tmp_path, cpus)
 
 
 def _forms(instructions: Sequence[Instruction]) -> list[str]:
@@ -173,7 +202,7 @@ _BYTES = [i for i in aarch64_sme.INSTRUCTIONS if i.lhs.dtype in (DType.I8, DType
 @pytest.mark.parametrize("form", _forms(_BYTES))
 def test_outer_products_of_bytes_become_programs(form: str, tmp_path: Path) -> None:
     """Where the emulator is too old to run them, they are compiled to objects and linked."""
-    _build([BY_NAME[f"{form}{bits}"] for bits in (128, 256, 512)], tmp_path, False)
+    _build([_plan(BY_NAME[f"{form}{bits}"], False) for bits in (128, 256, 512)], tmp_path)
     assert (tmp_path / "main").stat().st_size
 
 

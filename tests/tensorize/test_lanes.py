@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from contraction_oracle import assert_close, expected, random_operand, random_values
+from contraction_oracle import assert_close, depthwise, expected, random_operand, random_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,38 +36,6 @@ from exalift.tensorize.instructions import BY_NAME
 
 sym = Affine.symbol
 LANEWISE = [i for i in INSTRUCTIONS if i.lanewise]
-
-
-def depthwise(
-    instruction: Instruction,
-    image: tuple[int, int, int],
-    window: tuple[int, int] = (3, 3),
-    stride: int = 1,
-    margin: int = 1,
-    channels_first: bool = False,
-) -> Contraction:
-    """`out[y,x,c] = sum r,s. image[stride*y + r - margin, stride*x + s - margin, c] * weights[r,s,c]`."""
-    height, width, channels = image
-    y, x, c, r, s = map(sym, "yxcrs")
-    rows, columns = ((e + 2 * margin - w) // stride + 1 for e, w in zip(image, window, strict=False))
-
-    def order(one: tuple[int, ...], subscripts: tuple[Affine, ...], dtype: DType) -> Access:
-        turn = (2, 0, 1) if channels_first else (0, 1, 2)
-        return Access(dtype, tuple(one[i] for i in turn), tuple(subscripts[i] for i in turn))
-
-    extents = {"y": rows, "x": columns, "c": channels, "r": window[0], "s": window[1]}
-    roles = {"y": Role.M, "x": Role.M, "c": Role.BATCH, "r": Role.K, "s": Role.K}
-    return Contraction(
-        tuple(Dimension(name, extents[name], role) for name, role in roles.items()),
-        order(
-            (height, width, channels),
-            (y * stride + r - margin, x * stride + s - margin, c),
-            instruction.lhs.dtype,
-        ),
-        order((*window, channels), (r, s, c), instruction.rhs.dtype),
-        order((rows, columns, channels), (y, x, c), instruction.acc.dtype),
-        instruction.acc.dtype,
-    )
 
 
 def check(plan: LanePlan, seed: int = 0, threads: int = 1) -> None:
