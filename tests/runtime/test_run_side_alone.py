@@ -15,14 +15,17 @@ from exalift.base import read_arrays
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests" / "capsule" / "samples" / "format-1.xcap"
 
-# Refuses to import what only the compile side needs, as a machine does that has none of it.
+# Refuses to import what the extra `run` does not bring, as a machine does that has none of it.
 BLOCKED = """
 import sys
 from importlib.abc import MetaPathFinder
 
+ABSENT = {"clang", "z3", "islpy", "numba", "llvmlite", "matplotlib"}
+ABSENT |= {"iree", "pyopencl", "wgpu", "textual", "aiohttp", "ray"}
+
 class Absent(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"clang", "z3", "islpy", "numba", "llvmlite", "matplotlib"}:
+        if name.split(".")[0] in ABSENT:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Absent())
@@ -37,10 +40,21 @@ sys.exit(status)
 
 def test_a_capsule_runs_without_the_compile_side(tmp_path: Path) -> None:
     out = tmp_path / "out.npz"
-    command = [sys.executable, "-c", BLOCKED, "run", str(SAMPLE), "--seed", "1", "-o", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert alone("run", str(SAMPLE), "--seed", "1", "-o", str(out)).returncode == 0
     assert read_arrays(out).keys() == {"x", "total"}
+    shown = alone("capsule", "show", str(SAMPLE.with_name("format-2.xcap")))
+    assert shown.returncode == 0 and "iree is not installed" in shown.stdout
+    again = tmp_path / "again.xcap"
+    packed = alone("pack", str(SAMPLE), "-o", str(again))
+    assert packed.returncode == 0 and again.read_bytes() == SAMPLE.read_bytes()
+    asked = alone("pack", str(SAMPLE), "--cache", "iree-cpu", "-o", str(again))
+    assert asked.returncode != 0 and "iree is not installed" in asked.stderr
+
+
+def alone(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command line on such a machine."""
+    command = [sys.executable, "-c", BLOCKED, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow

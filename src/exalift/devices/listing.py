@@ -83,8 +83,14 @@ def find_device(name: str) -> Device:
     Raises UsageError for a name that there is not, DeviceError for a device that is not available.
     """
     # A kind's file is not loaded for the sake of another kind: it may take long, or bring in a compiler.
-    near = (kind for kind in KINDS if name == kind.name or name.startswith(f"{kind.name}-"))
-    named = tuple(d for kind in near for d in kind.devices() if name in (kind.name, d.name, d.kind))
+    near = [
+        (kind, device)
+        for kind in KINDS
+        if name == kind.name or name.startswith(f"{kind.name}-")
+        for device in kind.devices()
+    ]
+    # Without its library, a kind cannot tell the names of its devices.
+    named = tuple(d for kind, d in near if name in (kind.name, d.name, d.kind) or isinstance(d, AbsentDevice))
     chosen = named or tuple(d for d in list_devices() if name in (d.name, d.kind))
     if not chosen:
         offer = ", ".join(dict.fromkeys(text for d in list_devices() for text in (d.kind, d.name)))
