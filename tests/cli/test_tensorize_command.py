@@ -24,6 +24,20 @@ void largest(int n, float a[n], float out[1]) {
 """
 
 
+DEPTHWISE = """
+void depthwise(const float x[16][16][40], const float w[3][3][40], float out[14][14][40]) {
+  for (int i = 0; i < 14; i++)
+    for (int j = 0; j < 14; j++)
+      for (int c = 0; c < 40; c++) {
+        float sum = 0;
+        for (int r = 0; r < 3; r++)
+          for (int s = 0; s < 3; s++) sum += x[i + r][j + s][c] * w[r][s][c];
+        out[i][j][c] = sum;
+      }
+}
+"""
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> str:
     path = tmp_path / "product.c"
@@ -38,6 +52,17 @@ def test_the_ways_are_listed_and_checked(source: str, capsys: pytest.CaptureFixt
     assert "proved equal for all values at these sizes" in text
     assert "mul_add_f32_xmm  a x b  m=i:64 n=j:" in text
     assert "tdpbusd" in text and "no: multiply in f32, the instruction's in i32" in text
+
+
+def test_depthwise_windows_go_along_the_channels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "depthwise.c"
+    path.write_text(DEPTHWISE)
+    assert main(["tensorize", str(path), "--for", "avx512f"]) == 0
+    first = capsys.readouterr().out.splitlines()[2]
+    assert (
+        first.strip().startswith("fma_f32_zmm  x x w  batch=i:14 m=j:14 n=c:40 k=r:3*s:3")
+        and " along c " in first
+    )
 
 
 def test_other_machines_can_be_asked_for(source: str, capsys: pytest.CaptureFixture[str]) -> None:
