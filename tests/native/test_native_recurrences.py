@@ -8,6 +8,7 @@ import pytest
 from exalift.dialects.stablehlo import STABLEHLO
 from exalift.native import NativeDevice
 from exalift.native.building import build
+from exalift.native.plans import Planner
 from exalift.native.program import Procedure, Sequential
 from exalift.native.unused import assignments_of
 from exalift.pipeline import Lifted, lift
@@ -34,7 +35,7 @@ void squares(int n, double *y)
 
 
 def procedure_of(program: Lifted, sizes: dict[str, int], strict_fp: bool = False) -> Procedure:
-    return build(program.program, sizes, STABLEHLO, strict_fp=strict_fp)[0]
+    return build(program.program, sizes, STABLEHLO, Planner(frozenset(), 1), strict_fp)[0]
 
 
 def seidel(a: np.ndarray, steps: int) -> np.ndarray:

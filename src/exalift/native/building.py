@@ -11,10 +11,12 @@ from exalift.base import UsageError, VerificationError
 from exalift.dialects import Dialect, Step, TensorLoop, TensorProgram, Update
 
 from .columns import Columnizer
+from .epilogues import Epilogues
 from .fusing import Fuser
 from .hazards import Hazards
 from .joining import Joiner
 from .masks import Masks
+from .plans import Planner
 from .products import Products
 from .program import Assignment, Buffer, Item, Procedure, Sequential
 from .recurrences import Recurrences
@@ -28,13 +30,13 @@ def build(
     program: TensorProgram,
     sizes: Mapping[str, int],
     dialect: Dialect,
-    features: frozenset[str] = frozenset(),
-    threads: int = 1,
+    planner: Planner,
     strict_fp: bool = False,
+    fuse: bool = True,
 ) -> tuple[Procedure, Pool]:
     """The procedure of a program at `sizes`, and the pool that its terms belong to. Contractions are taken
-    out for processors with `features` and a team of `threads`; with `strict_fp`, no floating-point sum
-    changes its order.
+    out as `planner` plans them, with what follows in their last tiles where `fuse` is set; with `strict_fp`,
+    no floating-point sum changes its order.
 
     Raises UsageError for a size that is missing or an op that the dialect does not define or has no
     formula for, VerificationError for a program that breaks its own rules.
@@ -47,12 +49,14 @@ def build(
     fuser = Fuser(dialect, known, pool, buffers)
     for declared in (*program.arguments, *program.locals):
         buffers[declared.name] = Buffer(declared.name, fuser.shape(declared.type), declared.type.dtype)
-    products = Products(pool, buffers, fuser.temporaries, features, threads, strict_fp)
+    products = Products(pool, buffers, fuser.temporaries, planner, strict_fp)
     body = _Builder(program, fuser, products).items(program.body, ())
+    private = {local.name for local in program.locals} - {result.array for result in program.results}
+    if fuse:
+        body = Epilogues(buffers, fuser.temporaries, private, planner).fused(body)
     if not strict_fp:
         body = Scatterer(pool, buffers).items(body, ())
     body = Columnizer(pool).items(body, ())
-    private = {local.name for local in program.locals} - {result.array for result in program.results}
     body = Sinker(pool, buffers, fuser.temporaries, private | fuser.temporaries, body).sunk()
     if not strict_fp:
         body = Recurrences(pool).items(body)

@@ -15,6 +15,7 @@ from .emission import ENTRY, Emitted, emit
 from .executable import NativeExecutable
 from .explain import explain
 from .planning import pays_to_start
+from .plans import Planner
 from .program import Procedure
 from .session import NativeSession
 
@@ -24,11 +25,13 @@ class NativeDevice:
     """Compiles for `target` (this machine, where None) and a team of `threads` (as many as may be used).
 
     strict_fp: every floating-point operation as it is written: none contracted, no sum in another order.
+    fuse: whether what follows a product is computed in the product's kernel; without, for comparison.
     """
 
     target: Target | None = None
     threads: int | None = None
     strict_fp: bool = False
+    fuse: bool = True
 
     @property
     def name(self) -> str:
@@ -64,8 +67,8 @@ class NativeDevice:
         """The loops of a program, their LLVM text, and for how many threads they are."""
         threads = self.threads or (available_threads() if can_use_threads() else 1)
         target = self.target or host_target()
-        features = usable_features(target)
-        procedure, pool = build(program, sizes, dialect, features, threads, self.strict_fp)
+        planner = Planner(usable_features(target), threads, target)
+        procedure, pool = build(program, sizes, dialect, planner, self.strict_fp, self.fuse)
         if not pays_to_start(procedure.body):
             # Starting a team costs more than all there is to do.
             threads = 1

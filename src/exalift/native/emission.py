@@ -147,13 +147,24 @@ class _Writer:
         pointers = self.values.memory.pointers
         arrays = (product.lhs, product.rhs, product.out, product.packed, product.workspace)
         given = ", ".join(f"ptr {pointers[array]}" for array in arrays)
+        extra = self._addresses(product.extra)
         part, parts = ("%thread", self.threads) if team else ("0", 1)
         for phase in filter(None, (kernel.pad, kernel.pack, kernel.run)):
             types = ", ".join(["ptr"] * 6 + ["i64"] * 2)
             self.values.arithmetic.declarations.add(f'declare void @"{phase}"({types})')
-            self.code.emit(f'call void @"{phase}"({given}, ptr null, i64 {part}, i64 {parts})')
+            self.code.emit(f'call void @"{phase}"({given}, ptr {extra}, i64 {part}, i64 {parts})')
             if team:
                 self._meet()
+
+    def _addresses(self, arrays: Sequence[str]) -> str:
+        """A place on the stack with the addresses of arrays."""
+        if not arrays:
+            return "null"
+        place = self.nests.slots.slot(f"[{len(arrays)} x ptr]")
+        for position, array in enumerate(arrays):
+            at = self.code.value(f"getelementptr ptr, ptr {place}, i64 {position}")
+            self.code.emit(f"store ptr {self.values.memory.pointers[array]}, ptr {at}, align 8")
+        return place
 
     def _loop(self, loop: Sequential, context: tuple[Constraint, ...], team: bool) -> None:
         values = self.values

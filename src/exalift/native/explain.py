@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from exalift.affine import Apply, Cast, Expression, nodes
+
 from .emission import Emitted
 from .planning import weigh
 from .program import Assignment, Block, Columns, Item, Procedure, Product, Sequential
@@ -28,7 +30,12 @@ def _items(items: Sequence[Item], procedure: Procedure, nests: dict[int, Nest], 
                     yield f"{_assignment(assignment, procedure, nests)}; {by}"
             case Product(plan, lhs, rhs, out):
                 extents = " x ".join(f"{d.extent}" for d in plan.contraction.dimensions)
-                yield f"{out} = {lhs} * {rhs}: kernel {plan.instruction.name} for {extents}; {by}"
+                yield (
+                    f"{out} = {lhs} * {rhs}: kernel {plan.instruction.name} for {extents}"
+                    f"{_finish(item)}; {by}"
+                )
+                if item.note:
+                    yield f"  what follows is a loop of its own: {item.note}"
             case Columns(loop=loop, statements=statements):
                 yield f"for {loop.iv}, inside of {len(statements)} statements' vectors; {by}"
                 for statement in statements:
@@ -37,6 +44,29 @@ def _items(items: Sequence[Item], procedure: Procedure, nests: dict[int, Nest], 
                 yield f"for {iv}, in order{f' ({reason})' if reason else ''}; {by}"
                 # Loops nest as deep as the source's own do, so this recursion is short.
                 yield from (f"  {line}" for line in _items(body, procedure, nests, together))
+
+
+def _finish(product: Product) -> str:
+    """What a kernel computes of its sums before it stores them, in the order in which it does."""
+    contraction = product.plan.contraction
+    if contraction.accumulate:
+        return f", added to {product.out}"
+    if contraction.epilogue is None:
+        return ""
+    words = [_step(node) for node in nodes(product.finished)]
+    used = ", ".join(dict.fromkeys(product.extra))
+    what = " ".join(word for word in words if word)
+    return f", finished by {what}{f' of {used}' if used else ''}"
+
+
+def _step(node: Expression) -> str:
+    match node:
+        case Apply(function):
+            return function
+        case Cast(dtype=dtype):
+            return f"to {dtype}"
+        case _:
+            return ""
 
 
 def _assignment(assignment: Assignment, procedure: Procedure, nests: dict[int, Nest]) -> str:

@@ -1,11 +1,11 @@
-"""The factors of products: what is loaded, how it is widened, and what is added to it.
+"""The factors of products: what is loaded, and how it is widened.
 
 An int8 product in C multiplies bytes that are widened to int, often with a zero point taken away:
 
     sum k. (i32(a[i,k]) - za) * i32(b[k,j])
 
-Kernels want the bytes. So casts that lose nothing are peeled off, and what does not move with the sum is
-multiplied out. A factor that is computed is kept in bytes where its values fit them, codes of four bits
+Kernels want the bytes. So casts that lose nothing are peeled off; zero points are taken away by
+`exalift.tensorize`. A factor that is computed is kept in bytes where its values fit them, codes of four bits
 taken apart by masks and shifts among them.
 """
 
@@ -14,13 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exalift.affine import Apply, Axis, Cast, Constraint, Expression, Load, Reduce
+from exalift.affine import Axis, Cast, Constraint, Expression, Load
 from exalift.base import DType
 
 from .inequalities import within
-from .program import extent_of
 from .ranges import type_range, value_range
-from .terms import Pool
 
 _SMALL = (DType.I8, DType.UI8, DType.I16)
 
@@ -80,21 +78,9 @@ def _is_exact(narrow: DType, wide: DType) -> bool:
     return holds_all(wide, narrow)
 
 
-def without_shift(
-    term: Expression, summed: frozenset[str], pool: Pool
-) -> tuple[Expression, Expression | None]:
-    """`x` and `s` of a factor `x + s` whose `s` does not move with the sum; (term, None) of any other, and
-    where the whole fits a byte."""
-    if not isinstance(term, Apply) or term.function not in ("add", "subtract") or not term.dtype.is_integer:
-        return term, None
-    if any(dtype.bits == 8 for dtype in _narrow(term)):
-        return term, None
-    first, second = term.operands
-    if pool.names(second) & summed or not pool.names(first) & summed:
-        return term, None
-    if term.function == "subtract":
-        second = pool.apply("negate", (second,), term.dtype)
-    return first, second
+def fits_a_byte(term: Expression) -> bool:
+    """Whether all values of a factor are those of a byte, so that an array of bytes may hold it as it is."""
+    return any(dtype.bits == 8 for dtype in _narrow(term))
 
 
 def is_inside_where_guarded(load: Load, guard: Sequence[Constraint], shape: Sequence[int]) -> bool:
@@ -105,11 +91,3 @@ def is_inside_where_guarded(load: Load, guard: Sequence[Constraint], shape: Sequ
 
 def axes_of(names: frozenset[str], axes: Sequence[Axis]) -> tuple[Axis, ...]:
     return tuple(axis for axis in axes if axis.name in names)
-
-
-def count_of(total: Reduce) -> int:
-    """How many terms a sum without a guard has."""
-    points = 1
-    for axis in total.axes:
-        points *= extent_of(axis)
-    return points

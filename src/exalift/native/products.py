@@ -4,9 +4,9 @@
 
 A factor that is more than an element of an array (a mask, a difference) is put into an array first. Where
 only a triangle is wanted, rows are taken in strips, each as wide as it must be. Bytes and 16-bit floats stay
-narrow where an instruction takes them so; zero points are multiplied out:
+narrow where an instruction takes them so; zero points are multiplied out, inside the kernel:
 
-    sum k. (a[i,k] - s) * b[k,j]    =>    T[i,j] - s * B[j],    B[j] = sum k. b[k,j]
+    sum k. (a[i,k] - s) * b[k,j]    =>    sum k. a[i,k] * b[k,j] - s * sum k. b[k,j]
 """
 
 from __future__ import annotations
@@ -16,12 +16,29 @@ from dataclasses import dataclass, field, replace
 from itertools import product as pairs
 from math import prod
 
-from exalift.affine import Affine, Apply, Axis, Constraint, Expression, Guard, Load, Reduce
+from exalift.affine import Affine, Apply, Axis, Constraint, Expression, Guard, Load, Reduce, loads, substitute
 from exalift.base import DType, UsageError
-from exalift.tensorize import Access, Contraction, Dimension, Plan, Role, plan_for, planned_cycles
+from exalift.tensorize import (
+    COLUMNS,
+    ROWS,
+    SUM,
+    Access,
+    Contraction,
+    Dimension,
+    Plan,
+    Role,
+    Target,
+    Unfit,
+    ZeroPoint,
+    epilogue_of,
+    lacks_emission,
+    with_zero_points,
+    without_zero_point,
+)
 
-from .factors import Factor, axes_of, count_of, factor_of, is_inside_where_guarded, without_shift
+from .factors import Factor, axes_of, factor_of, fits_a_byte, is_inside_where_guarded
 from .inequalities import least
+from .plans import Planner
 from .program import Assignment, Block, Buffer, Item, Product, extent_of
 from .strips import strips_of
 from .terms import Pool, postorder
@@ -34,6 +51,9 @@ _LEAST_EXTENT = 8
 
 _CONVERSION = 2.0
 """Cycles of widening an element of an operand into an array of its own."""
+
+_TOTAL = "%total"
+"""The name of what a kernel writes, before it has one."""
 
 _SUMS = {DType.F32: DType.F32, DType.F64: DType.F64, DType.I32: DType.I32, DType.UI32: DType.I32}
 """The types of sums that are taken out, and the accumulators for them. What wraps has no sign."""
@@ -48,14 +68,18 @@ class _Sum:
     kept: tuple[Axis, ...]
     roles: Mapping[str, Role]
     factors: tuple[Factor, Factor]
+    zeros: tuple[ZeroPoint, ZeroPoint]
     lines: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Way:
-    """A plan; `swapped` where its left operand is the second factor. `storages` are by factor."""
+    """A plan; `swapped` where its left operand is the second factor. `storages` are by factor. `finished` is
+    what the kernel stores, `extra` the arrays which that reads."""
 
     plan: Plan
+    finished: Expression
+    extra: tuple[str, ...]
     storages: tuple[DType, DType]
     swapped: bool
     cycles: float
@@ -63,14 +87,13 @@ class _Way:
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """Takes products out. `features` are the processor's, `threads` those of the team; with `strict_fp`,
-    integer ones only. `definitions` are the temporaries of the update that is at work."""
+    """Takes products out, as `planner` plans them; with `strict_fp`, integer ones only. `definitions` are the
+    temporaries of the update that is at work."""
 
     pool: Pool
     buffers: dict[str, Buffer]
     temporaries: set[str]
-    features: frozenset[str]
-    threads: int
+    planner: Planner
     strict_fp: bool = False
     definitions: dict[str, Assignment] = field(default_factory=dict[str, Assignment])
 
@@ -115,28 +138,23 @@ class Products:
             return None
         if pool.names(total) - own:
             return None
-        terms = tuple(self._computed(term) for term in total.body.operands)
+        left, right = total.body.operands
+        terms = self._computed(left), self._computed(right)
         summed = frozenset(axis.name for axis in total.axes)
-        shifts: tuple[Expression | None, ...] = (None, None)
+        zeros = ZeroPoint(), ZeroPoint()
         if total.guard.is_always:
-            parted = [without_shift(term, summed, pool) for term in terms]
-            terms, shifts = tuple(term for term, _ in parted), tuple(shift for _, shift in parted)
-        first, second = terms
-        found = self._sum(assignment, total, first, second)
+            (first, one), (second, other) = (self._parted(term, summed) for term in terms)
+            terms, zeros = (first, second), (one, other)
+        found = self._sum(assignment, total, terms, zeros)
         ways = self._ways(assignment, found) if found is not None else []
         if found is None or not ways:
             return None
-        made, value = self._made(found, ways)
-        for shift, other in ((shifts[0], second), (shifts[1], first)):
-            if shift is not None:
-                items, along = self._plain_sum(found, total, other)
-                made += items
-                value = self._plus(value, pool.apply("multiply", (shift, along), total.dtype))
-        if shifts[0] is not None and shifts[1] is not None:
-            count = pool.constant(count_of(total), total.dtype)
-            both = pool.apply("multiply", (shifts[0], shifts[1]), total.dtype)
-            value = self._plus(value, pool.apply("multiply", (both, count), total.dtype))
-        return made, value
+        return self._made(found, ways)
+
+    def _parted(self, term: Expression, summed: frozenset[str]) -> tuple[Expression, ZeroPoint]:
+        """A factor and its zero point, where a kernel can take that away; a byte stays what it is."""
+        found, zero = without_zero_point(term, lambda t: bool(self.pool.names(t) & summed))
+        return (found, zero) if _can_be_added(zero) and not fits_a_byte(term) else (term, ZeroPoint())
 
     def _computed(self, term: Expression) -> Expression:
         """What an integer temporary of the same update holds, where it was computed from one element: the
@@ -161,21 +179,22 @@ class Products:
         complete = len(mapping) == len(made.axes)
         return self.pool.substitute(made.body, mapping) if complete else None
 
-    def _plus(self, left: Expression, right: Expression) -> Expression:
-        return self.pool.apply("add", (left, right), left.dtype)
-
     def _sum(
-        self, assignment: Assignment, total: Reduce, first: Expression, second: Expression
+        self,
+        assignment: Assignment,
+        total: Reduce,
+        terms: tuple[Expression, Expression],
+        zeros: tuple[ZeroPoint, ZeroPoint],
     ) -> _Sum | None:
-        names = self.pool.names(first), self.pool.names(second)
+        names = self.pool.names(terms[0]), self.pool.names(terms[1])
         guards = _guards_by_factor(total.guard, names)
         roles = _roles(assignment.axes, total, names)
         if guards is None or roles is None or not _is_large(assignment.axes, total, roles):
             return None
         axes = tuple(axis for axis in (*assignment.axes, *total.axes) if axis.name in roles)
         kept = tuple(axis for axis in assignment.axes if axis.name in roles)
-        factors = factor_of(first, guards[0]), factor_of(second, guards[1])
-        return _Sum(total.dtype, axes, kept, roles, factors, assignment.lines)
+        factors = factor_of(terms[0], guards[0]), factor_of(terms[1], guards[1])
+        return _Sum(total.dtype, axes, kept, roles, factors, zeros, assignment.lines)
 
     # Ways to compute a sum: in what types, and which factor is the left operand.
 
@@ -212,20 +231,31 @@ class Products:
         accesses = [self._access(f, d, total.axes) for f, d in zip(total.factors, storages, strict=True)]
         moved = [replace(a, indices=tuple(i.substitute(shift) for i in a.indices)) for a in accesses]
         left, right = reversed(moved) if swapped else moved
+        ours, theirs = reversed(total.zeros) if swapped else total.zeros
         symbols = tuple(Affine.symbol(axis.name).substitute(shift) for axis in total.kept)
         accumulator = _SUMS[total.dtype]
-        result = Access(accumulator, tuple(extent_of(axis) for axis in total.kept), symbols)
+        shape = tuple(extent_of(axis) for axis in total.kept)
+        result = Access(accumulator, shape, symbols)
+        sums = Load(SUM, (), accumulator), Load(ROWS, (), accumulator), Load(COLUMNS, (), accumulator)
+        count = prod(dimension.extent for dimension in dimensions if dimension.role is Role.K)
+        finished = substitute(with_zero_points(sums, ours, theirs, count), shift)
         try:
-            plan = plan_for(
-                Contraction(dimensions, left, right, result, accumulator), self.features, self.threads
+            _, epilogue, extra = epilogue_of(
+                finished, accumulator, Target(_TOTAL, shape, symbols), result, self._read
             )
-        except UsageError:
+            plan, cycles = self.planner.plan(
+                Contraction(dimensions, left, right, result, accumulator, epilogue, False, ours.number)
+            )
+        except (UsageError, Unfit):
             return []
-        cycles = planned_cycles(plan, self.threads)
         for factor, storage in zip(total.factors, storages, strict=True):
             if storage is not factor.value.dtype:
-                cycles += _CONVERSION * prod(self._shape(factor, total.axes)) / self.threads
-        return [_Way(plan, storages, swapped, cycles)]
+                cycles += _CONVERSION * prod(self._shape(factor, total.axes)) / self.planner.threads
+        return [_Way(plan, finished, extra, storages, swapped, cycles)]
+
+    def _read(self, load: Load) -> Access:
+        """How a kernel reads an operand of what follows."""
+        return Access(load.dtype, self.buffers[load.array].shape, load.indices)
 
     # Operands.
 
@@ -304,25 +334,18 @@ class Products:
         target = self._temporary(tuple(extent_of(axis) for axis in total.kept), accumulator)
         for way in ways:
             packed = self._temporary((max(64, way.plan.packed_bytes),), DType.UI8)
-            workspace = self._temporary((max(64, way.plan.workspace_bytes(self.threads)),), DType.UI8)
-            made.append(Product(way.plan, left, right, target, packed, workspace))
+            workspace = self._temporary((max(64, way.plan.workspace_bytes(self.planner.threads)),), DType.UI8)
+            made.append(Product(way.plan, left, right, target, packed, workspace, way.finished, way.extra))
         symbols = tuple(Affine.symbol(axis.name) for axis in total.kept)
         return made, self.pool.cast(self.pool.load(target, symbols, accumulator), total.dtype)
 
-    def _plain_sum(self, total: _Sum, reduction: Reduce, factor: Expression) -> tuple[list[Item], Expression]:
-        """The sum of one factor alone, in an array, and its value at a point of the assignment."""
-        pool = self.pool
-        used = axes_of(pool.names(factor), total.kept)
-        fresh = {axis.name: pool.fresh_axis(extent_of(axis), "i") for axis in used}
-        inner = {axis.name: pool.fresh_axis(extent_of(axis)) for axis in reduction.axes}
-        mapping = {name: Affine.symbol(axis.name) for name, axis in (fresh | inner).items()}
-        body = pool.substitute(factor, mapping)
-        value = pool.reduce("add", tuple(inner.values()), body, reduction.dtype)
-        name = self._temporary(tuple(extent_of(axis) for axis in used), reduction.dtype)
-        indices = tuple(mapping[axis.name] for axis in used)
-        block = Block((Assignment(name, tuple(fresh.values()), indices, value, (), total.lines),), True)
-        symbols = tuple(Affine.symbol(axis.name) for axis in used)
-        return [block], pool.load(name, symbols, reduction.dtype)
+
+def _can_be_added(zero: ZeroPoint) -> bool:
+    """Whether a kernel can compute a zero point: from elements of arrays and numbers."""
+    if zero.added is None:
+        return True
+    linear = all(index.is_linear for load in loads(zero.added) for index in load.indices)
+    return linear and not lacks_emission(zero.added)
 
 
 def _roles(

@@ -101,7 +101,12 @@ class Columns:
 @dataclass(frozen=True, eq=False)
 class Product:
     """A contraction that a tensorized kernel computes: `out` from `lhs` and `rhs`. `packed` and `workspace`
-    are memory for the kernel; the workspace holds zeros at first."""
+    are memory for the kernel; the workspace holds zeros at first.
+
+    finished: what is stored, over the kernel's loops: an expression of the sums (`tensorize.SUM` and so on)
+    and of elements of arrays. extra: the arrays that the plan's epilogue reads, in its order. note: why what
+    follows is a loop of its own, where something follows.
+    """
 
     plan: Plan
     lhs: str
@@ -109,6 +114,15 @@ class Product:
     out: str
     packed: str
     workspace: str
+    finished: Expression
+    extra: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def read(self) -> frozenset[str]:
+        """The arrays that it reads."""
+        own = {self.out} if self.plan.contraction.accumulate else set[str]()
+        return frozenset({self.lhs, self.rhs, *self.extra, *own})
 
     @property
     def work(self) -> float:

@@ -103,7 +103,7 @@ class Sinker:
         everywhere = self.whole if any(a.array == array for a in assignments_of(self.whole)) else items
         writers = sum(statement.array == array for statement in assignments_of(everywhere))
         readers = [sum(_reads(s, array) for s in assignments_of(body)) for body in (everywhere, loop.body)]
-        used = {name for p in products_of(everywhere) for name in (p.lhs, p.rhs, p.out)}
+        used = {name for p in products_of(everywhere) for name in (*p.read, p.out)}
         return writers == 1 and readers[0] == readers[1] and array not in used
 
     def _placed(self, moved: Assignment, position: int, loop: Sequential) -> Sequential:

@@ -41,7 +41,7 @@ def without_unused(items: tuple[Item, ...], temporaries: Set[str]) -> tuple[Item
     while True:
         read = set(arrays_read(a.body for a in assignments_of(items)))
         for product in products_of(items):
-            read |= {product.lhs, product.rhs}
+            read |= product.read
         unused = {a.array for a in assignments_of(items)} & temporaries - read
         if not unused:
             return items

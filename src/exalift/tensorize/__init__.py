@@ -1,19 +1,35 @@
 """Tensorized instructions, described once: inspector, rewriter, tuner, emission (UNIT's steps)."""
 
 from .calling import Kernel, compile_kernel, usable_features
-from .contraction import OUT, SUM, Access, Contraction, Dimension, Epilogue, Role, matrix_product
-from .emission import Emitted, EmittedGrid, emit_grid, emit_kernel
+from .contraction import (
+    COLUMNS,
+    OUT,
+    ROWS,
+    SUM,
+    Access,
+    Contraction,
+    Dimension,
+    Epilogue,
+    Role,
+    matrix_product,
+)
+from .emission import Emitted, EmittedGrid, emit_grid, emit_kernel, lacks_emission
 from .inspector import (
     ONES,
     Inspection,
     Reading,
     Refusal,
     Target,
+    Unfit,
+    ZeroPoint,
     check_reading,
+    epilogue_of,
     inspect_formula,
     inspect_region,
     prove_reading,
     read_contraction,
+    with_zero_points,
+    without_zero_point,
 )
 from .instructions import INSTRUCTIONS, Instruction
 from .nibbles import Nibbles
@@ -27,12 +43,15 @@ from .tuner import (
     grid_plans,
     plan_for,
     planned_cycles,
+    remembered_plan,
 )
 
 __all__ = [
+    "COLUMNS",
     "INSTRUCTIONS",
     "ONES",
     "OUT",
+    "ROWS",
     "SUM",
     "Access",
     "Choice",
@@ -56,21 +75,28 @@ __all__ = [
     "Role",
     "Schedule",
     "Target",
+    "Unfit",
+    "ZeroPoint",
     "best_plan_for",
     "check_reading",
     "choices",
     "compile_kernel",
     "emit_grid",
     "emit_kernel",
+    "epilogue_of",
     "grid_cycles",
     "grid_plan_for",
     "grid_plans",
     "inspect_formula",
     "inspect_region",
+    "lacks_emission",
     "matrix_product",
     "plan_for",
     "planned_cycles",
     "prove_reading",
     "read_contraction",
+    "remembered_plan",
     "usable_features",
+    "with_zero_points",
+    "without_zero_point",
 ]

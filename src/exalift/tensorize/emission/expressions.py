@@ -1,4 +1,8 @@
-"""Scalar expressions as LLVM IR, on one element or on a vector of them."""
+"""Scalar expressions as LLVM IR, on one element or on a vector of them.
+
+Meanings are those of `affine.algebra.machine`: integers wrap, division by zero gives 0, what is shifted out
+is gone, and a conversion to an integer that does not hold the number saturates; NaN becomes 0.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,24 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import assert_never
 
-from exalift.affine import Apply, Cast, Constant, Expression, GuardValue, IndexValue, Load, Reduce, fold
+from exalift.affine import (
+    Apply,
+    Cast,
+    Constant,
+    Expression,
+    GuardValue,
+    IndexValue,
+    Load,
+    Reduce,
+    fold,
+    nodes,
+)
 from exalift.base import DType, UsageError
 
 from ..instructions import llvm_type
 from .ir_writer import Writer
 
-_FLOAT = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv", "remainder": "frem"}
+_FLOAT = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
 _INTEGER = {
     "add": "add",
     "subtract": "sub",
@@ -21,10 +36,8 @@ _INTEGER = {
     "and": "and",
     "or": "or",
     "xor": "xor",
-    "shift_left": "shl",
-    "shift_right_arithmetic": "ashr",
-    "shift_right_logical": "lshr",
 }
+_SHIFTS = {"shift_left": "shl", "shift_right_arithmetic": "ashr", "shift_right_logical": "lshr"}
 _FLOAT_CALLS = {
     "maximum": "maximum",
     "minimum": "minimum",
@@ -73,32 +86,52 @@ def emit_expression(writer: Writer, expression: Expression, lanes: int, load: Ca
     Raises UsageError for a function that has no emission.
     """
 
-    # What was rounded, by the name of the rounded value: a conversion that rounds needs no rounding before.
-    unrounded: dict[str, str] = {}
-
     def combine(node: Expression, below: tuple[str, ...]) -> str:
         match node:
             case Constant(value, dtype):
                 return constant_text(value, dtype, lanes)
             case Load():
                 return load(node)
-            case Cast(operand, DType.I32) if operand.dtype is DType.F32 and below[0] in unrounded:
-                old, new = vector_type(DType.F32, lanes), vector_type(DType.I32, lanes)
-                name = f"llvm.lrint.{overload(DType.I32, lanes)}.{overload(DType.F32, lanes)}"
-                return writer.value(f"call {new} @{name}({old} {unrounded[below[0]]})")
             case Cast(operand, dtype):
                 return emit_cast(writer, below[0], operand.dtype, dtype, lanes)
             case Apply(function, operands, _):
-                value = _apply(writer, function, below, operands[-1].dtype, lanes)
-                if function == "round_nearest_even":
-                    unrounded[value] = below[0]
-                return value
+                return _apply(writer, function, below, operands[-1].dtype, lanes)
             case Reduce() | IndexValue() | GuardValue():
                 raise UsageError(f"{type(node).__name__} has no place after a tensorized sum")
             case _:
                 assert_never(node)
 
     return fold(expression, combine)
+
+
+def lacks_emission(expression: Expression) -> str:
+    """The first function that `emit_expression` refuses, in words; empty where there is none."""
+    for node in nodes(expression):
+        if isinstance(node, Reduce | IndexValue | GuardValue):
+            return f"a {type(node).__name__}"
+        if not isinstance(node, Apply):
+            continue
+        function, dtype = node.function, node.operands[-1].dtype
+        known = {"select", *(f"compare_{name}" for name in _COMPARISONS)}
+        if dtype is DType.I1:
+            known |= {"and", "or", "xor", "not"}
+        elif dtype.is_float:
+            known |= {"negate", *_FLOAT, *_FLOAT_CALLS}
+        else:
+            known |= {
+                "negate",
+                "not",
+                "abs",
+                "maximum",
+                "minimum",
+                "divide",
+                "remainder",
+                *_INTEGER,
+                *_SHIFTS,
+            }
+        if function not in known:
+            return f"{function} on {dtype}"
+    return ""
 
 
 def emit_cast(writer: Writer, value: str, source: DType, target: DType, lanes: int) -> str:
@@ -115,7 +148,13 @@ def emit_cast(writer: Writer, value: str, source: DType, target: DType, lanes: i
             return emit_cast(writer, value, DType.F32, target, lanes)
         return writer.value(f"{'fpext' if target.bits > source.bits else 'fptrunc'} {old} {value} to {new}")
     if source.is_float:
-        return writer.value(f"{'fptosi' if target.is_signed else 'fptoui'} {old} {value} to {new}")
+        if source.bits < 32:
+            value = emit_cast(writer, value, source, DType.F32, lanes)
+            return emit_cast(writer, value, DType.F32, target, lanes)
+        name = f"llvm.fpto{'s' if target.is_signed else 'u'}i.sat"
+        return writer.value(
+            f"call {new} @{name}.{overload(target, lanes)}.{overload(source, lanes)}({old} {value})"
+        )
     signed = source.is_signed and source is not DType.I1
     if target.is_float:
         return writer.value(f"{'sitofp' if signed else 'uitofp'} {old} {value} to {new}")
@@ -148,6 +187,12 @@ def _apply(writer: Writer, function: str, operands: tuple[str, ...], dtype: DTyp
             return writer.value(f"call {kind} @llvm.{_FLOAT_CALLS[function]}.{suffix}({arguments})")
     elif function in _INTEGER:
         return writer.value(f"{_INTEGER[function]} {kind} {operands[0]}, {operands[1]}")
+    elif function in _SHIFTS:
+        return _shift(writer, function, operands, dtype, lanes)
+    elif function == "abs":
+        down = writer.value(f"sub {kind} {constant_text(0, dtype, lanes)}, {operands[0]}")
+        suffix = overload(dtype, lanes)
+        return writer.value(f"call {kind} @llvm.smax.{suffix}({kind} {operands[0]}, {kind} {down})")
     elif function in ("maximum", "minimum"):
         name = ("s" if dtype.is_signed else "u") + function[:3]
         left, right = operands
@@ -155,9 +200,40 @@ def _apply(writer: Writer, function: str, operands: tuple[str, ...], dtype: DTyp
             f"call {kind} @llvm.{name}.{overload(dtype, lanes)}({kind} {left}, {kind} {right})"
         )
     elif function in ("divide", "remainder"):
-        name = ("s" if dtype.is_signed else "u") + ("div" if function == "divide" else "rem")
-        return writer.value(f"{name} {kind} {operands[0]}, {operands[1]}")
+        return _divide(writer, function, operands, dtype, lanes)
     raise UsageError(f"{function} on {dtype} has no place after a tensorized sum")
+
+
+def _shift(writer: Writer, function: str, operands: tuple[str, ...], dtype: DType, lanes: int) -> str:
+    """Shifted by more than there are bits, nothing is left, or the sign alone."""
+    kind, truth = vector_type(dtype, lanes), vector_type(DType.I1, lanes)
+    value, amount = operands
+    inside = writer.value(f"icmp ult {kind} {amount}, {constant_text(dtype.bits, dtype, lanes)}")
+    last = constant_text(dtype.bits - 1, dtype, lanes)
+    safe = writer.value(f"select {truth} {inside}, {kind} {amount}, {kind} {last}")
+    shifted = writer.value(f"{_SHIFTS[function]} {kind} {value}, {safe}")
+    if function == "shift_right_arithmetic":
+        return shifted
+    return writer.value(f"select {truth} {inside}, {kind} {shifted}, {kind} {constant_text(0, dtype, lanes)}")
+
+
+def _divide(writer: Writer, function: str, operands: tuple[str, ...], dtype: DType, lanes: int) -> str:
+    """The least integer divided by -1 overflows, so dividing by -1 is negating."""
+    kind, truth = vector_type(dtype, lanes), vector_type(DType.I1, lanes)
+    left, right = operands
+    zero, one = constant_text(0, dtype, lanes), constant_text(1, dtype, lanes)
+    empty = writer.value(f"icmp eq {kind} {right}, {zero}")
+    safe = writer.value(f"select {truth} {empty}, {kind} {one}, {kind} {right}")
+    operation = ("s" if dtype.is_signed else "u") + ("div" if function == "divide" else "rem")
+    if not dtype.is_signed:
+        found = writer.value(f"{operation} {kind} {left}, {safe}")
+    else:
+        minus = writer.value(f"icmp eq {kind} {right}, {constant_text(-1, dtype, lanes)}")
+        safe = writer.value(f"select {truth} {minus}, {kind} {one}, {kind} {safe}")
+        found = writer.value(f"{operation} {kind} {left}, {safe}")
+        negated = writer.value(f"sub {kind} {zero}, {left}") if function == "divide" else zero
+        found = writer.value(f"select {truth} {minus}, {kind} {negated}, {kind} {found}")
+    return writer.value(f"select {truth} {empty}, {kind} {zero}, {kind} {found}")
 
 
 def _comparison(name: str, dtype: DType) -> str:

@@ -2,10 +2,12 @@
 
 from .arithmetic import Binding, Mismatch, match_arithmetic
 from .check import check_reading
+from .epilogues import Target, Unfit, epilogue_of
 from .inspect import Inspection, Way, inspect_formula, inspect_region
 from .proved import prove_reading
-from .read import ONES, Reading, Target, read_contraction
+from .read import ONES, Reading, read_contraction
 from .select import Match, Refusal, fit, select
+from .zero_points import ZeroPoint, with_zero_points, without_zero_point
 
 __all__ = [
     "ONES",
@@ -16,8 +18,11 @@ __all__ = [
     "Reading",
     "Refusal",
     "Target",
+    "Unfit",
     "Way",
+    "ZeroPoint",
     "check_reading",
+    "epilogue_of",
     "fit",
     "inspect_formula",
     "inspect_region",
@@ -25,4 +30,6 @@ __all__ = [
     "prove_reading",
     "read_contraction",
     "select",
+    "with_zero_points",
+    "without_zero_point",
 ]

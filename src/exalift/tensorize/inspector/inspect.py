@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from exalift.affine import Affine, Formula, Region
 
 from ..instructions import INSTRUCTIONS, Instruction
-from .read import Reading, Target, read_contraction
+from .epilogues import Target
+from .read import Reading, read_contraction
 from .select import Refusal, select
 
 

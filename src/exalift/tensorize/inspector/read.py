@@ -8,7 +8,7 @@ can gather. What stands around the sum becomes the epilogue. Every refusal has a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exalift.affine import (
@@ -32,20 +32,9 @@ from exalift.affine import (
 )
 from exalift.base import DType
 
-from ..contraction import COLUMNS, OUT, ROWS, SUM, Access, Contraction, Dimension, Epilogue, Role, index_range
-
-
-class Unfit(Exception):
-    """Why a formula is no contraction. Caught by `read_contraction`, which is all that leaves this module."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a formula's values go: the array's name and shape, and the subscripts at the formula's axes."""
-
-    array: str
-    shape: tuple[int, ...]
-    indices: tuple[Affine, ...]
+from ..contraction import COLUMNS, ROWS, SUM, Access, Contraction, Dimension, Role, index_range
+from .epilogues import Target, Unfit, epilogue_of
+from .zero_points import ZeroPoint, with_zero_points, without_zero_point
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +127,11 @@ def _only_sum(body: Expression) -> Reduce:
 
 @dataclass(frozen=True, slots=True)
 class _Factor:
-    """A load, the type that it is widened to, an integer added to it, and an expression added to it that does
-    not move with the sum (a zero point that is data)."""
+    """A load, the type that it is widened to, and its zero point."""
 
     load: Load
     dtype: DType
-    shift: int
-    added: Expression | None = None
+    zero: ZeroPoint
 
 
 def _factors(
@@ -165,7 +152,7 @@ def _factors(
     if not moving:
         raise Unfit("nothing moves with the sum")
     if len(moving) == 1:
-        moving.append(_Factor(Load(ONES, (), moving[0].load.dtype), moving[0].dtype, 0))
+        moving.append(_Factor(Load(ONES, (), moving[0].load.dtype), moving[0].dtype, ZeroPoint()))
     outside: Expression | None = None
     for factor in still:
         outside = factor if outside is None else Apply("multiply", (outside, factor), product.dtype)
@@ -188,19 +175,7 @@ def _symbols(expression: Expression) -> frozenset[str]:
 
 
 def _factor(node: Expression, summed: frozenset[str]) -> _Factor:
-    shift, added = 0, None
-    if isinstance(node, Apply) and node.function in ("add", "subtract") and node.dtype.is_integer:
-        inner, other = node.operands
-        if node.function == "add" and not summed & _symbols(inner):
-            inner, other = other, inner
-        if summed & _symbols(other):
-            raise Unfit("a factor is computed, not loaded")
-        if isinstance(other, Constant):
-            shift = int(other.value) if node.function == "add" else -int(other.value)
-        else:
-            zero = Constant(0, node.dtype)
-            added = other if node.function == "add" else Apply("subtract", (zero, other), node.dtype)
-        node = inner
+    node, zero = without_zero_point(node, lambda term: bool(summed & _symbols(term)))
     dtype = node.dtype
     while isinstance(node, Cast):
         inner = node.operand
@@ -210,7 +185,7 @@ def _factor(node: Expression, summed: frozenset[str]) -> _Factor:
         node = inner
     if not isinstance(node, Load):
         raise Unfit("a factor is computed, not loaded")
-    return _Factor(node, dtype, shift, added)
+    return _Factor(node, dtype, zero)
 
 
 def _check_guard(
@@ -223,7 +198,7 @@ def _check_guard(
         raise Unfit(f"the sum is over a union of domains: {guard}")
     implied: set[Affine] = set()
     for factor in factors:
-        if not factor.shift and factor.added is None:
+        if factor.zero.is_none:
             for index, extent in zip(factor.load.indices, shapes[factor.load.array], strict=True):
                 implied |= {index, Affine.of(extent - 1) - index}
     for constraint in guard.disjuncts[0]:
@@ -238,38 +213,6 @@ def _around(body: Expression, reduction: Reduce, outside: Expression | None, tot
             raise Unfit("a factor in front of a narrow sum")
         total = Apply("multiply", (total, outside), reduction.dtype)
     return rewrite(body, lambda node: total if node == reduction else node)
-
-
-def _with_zero_points(
-    sums: tuple[Expression, Expression, Expression], left: _Factor, right: _Factor, count: int
-) -> Expression:
-    """`sum k. (l + a) (r + b)` of the sums of `l r`, `l` and `r`: the first, plus b times the second, a times
-    the third, and `count * a * b`; exact where integers wrap. A constant that is added to the left factor is
-    in the first sum already."""
-    total, rows, columns = sums
-    dtype = total.dtype
-    ours, theirs = left.added, right.added
-    if right.shift:
-        theirs = Constant(right.shift, dtype)
-
-    def times(*factors: Expression) -> Expression:
-        product = factors[0]
-        for factor in factors[1:]:
-            product = Apply("multiply", (product, factor), dtype)
-        return product
-
-    terms: list[Expression] = []
-    if theirs is not None:
-        terms.append(times(theirs, rows))
-        if left.shift:
-            terms.append(times(theirs, Constant(left.shift * count, dtype)))
-    if ours is not None:
-        terms.append(times(ours, columns))
-    if ours is not None and theirs is not None:
-        terms.append(times(ours, theirs, Constant(count, dtype)))
-    for term in terms:
-        total = Apply("add", (total, term), dtype)
-    return total
 
 
 def _contraction(
@@ -289,7 +232,7 @@ def _contraction(
     count = math.prod(axis.extent.constant for axis in summed)
     dtype = reduction.dtype
     sums = Load(SUM, (), dtype), Load(ROWS, (), dtype), Load(COLUMNS, (), dtype)
-    finished = _around(body, reduction, outside, _with_zero_points(sums, left, right, count))
+    finished = _around(body, reduction, outside, with_zero_points(sums, left.zero, right.zero, count))
     names = {d.name for d in dimensions}
     ones = {a.name: Affine() for a in (*axes, *summed) if a.name not in names}
 
@@ -300,13 +243,20 @@ def _contraction(
         return access(load.array, load.dtype, shapes[load.array], load.indices)
 
     out = access(target.array, finished.dtype, target.shape, target.indices)
-    accumulate, epilogue, extra = _epilogue(finished, reduction, target, out, of)
+    accumulate, epilogue, extra = epilogue_of(finished, reduction.dtype, target, out, of)
     contraction = Contraction(
-        dimensions, of(left.load), of(right.load), out, reduction.dtype, epilogue, accumulate, left.shift
+        dimensions,
+        of(left.load),
+        of(right.load),
+        out,
+        reduction.dtype,
+        epilogue,
+        accumulate,
+        left.zero.number,
     )
     written = (contraction.product, _alone("lhs", left.load, dtype), _alone("rhs", right.load, dtype))
     first, second, third = (Reduce("add", summed, term, dtype) for term in written)
-    after = _with_zero_points((first, second, third), left, right, count)
+    after = with_zero_points((first, second, third), left.zero, right.zero, count)
     if outside is not None:
         after = Apply("multiply", (after, outside), reduction.dtype)
     formulas = Formula(axes, reduction), Formula(axes, after), Formula(axes, body)
@@ -339,45 +289,6 @@ def _dimensions(
         if extent > 1:
             found.append(Dimension(axis.name, extent, role))
     return tuple(found)
-
-
-def _epilogue(
-    finished: Expression,
-    reduction: Reduce,
-    target: Target,
-    out: Access,
-    of: Callable[[Load], Access],
-) -> tuple[bool, Epilogue | None, tuple[str, ...]]:
-    """Whether to accumulate, what to compute from the sum, and the arrays which that reads."""
-    total = Load(SUM, (), reduction.dtype)
-    if finished == total:
-        return False, None, ()
-    own = Load(target.array, target.indices, finished.dtype)
-    if isinstance(finished, Apply) and finished.function == "add" and set(finished.operands) == {total, own}:
-        return True, None, ()
-    operands: dict[Load, str] = {}
-    for load in loads(finished):
-        if load.array in (SUM, ROWS, COLUMNS):
-            continue
-        if load.array == target.array:
-            if load != own:
-                raise Unfit(f"{load.array} is read elsewhere than where it is written")
-            operands[load] = OUT
-        else:
-            operands[load] = f"{load.array}.{len(operands)}"
-    for node in nodes(finished):
-        if isinstance(node, IndexValue | GuardValue):
-            raise Unfit("indices are used as values beside the sum")
-    accesses = tuple((name, of(load) if name != OUT else out) for load, name in operands.items())
-
-    def renamed(node: Expression) -> Expression:
-        if isinstance(node, Load) and node in operands:
-            access = dict(accesses)[operands[node]]
-            return Load(operands[node], access.indices, node.dtype)
-        return node
-
-    arrays = tuple(load.array for load in operands)
-    return False, Epilogue(rewrite(finished, renamed), accesses), arrays
 
 
 def _split_axes(

@@ -2,7 +2,8 @@
 
 from .choose import MACHINE, Choice, best_plan_for, choices, plan_for, planned_cycles
 from .grid import Multiprocessor, grid_cycles, grid_plan_for, grid_plans
-from .measure import Tuned, cache_key, cache_path, tune
+from .measure import tune
+from .memory import Tuned, cache_key, cache_path, remembered_plan
 from .model import Estimate, Machine, candidates, estimate
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "grid_plans",
     "plan_for",
     "planned_cycles",
+    "remembered_plan",
     "tune",
 ]

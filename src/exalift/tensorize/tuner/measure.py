@@ -2,79 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from exalift.affine import Affine, nodes
-from exalift.base import DType, cache_folder, write_atomically
-from exalift.llvm import host_target
+from exalift.base import DType, write_atomically
 
 from ..calling import Array, Kernel, compile_kernel, usable_features
 from ..contraction import Access, Contraction
-from ..inspector import Mismatch, fit, select
-from ..instructions import BY_NAME
-from ..rewriter import Plan, Schedule
+from ..inspector import select
+from ..rewriter import Plan
 from ..samples import random_operand, storage
 from .choose import MACHINE, plan_for
+from .memory import Tuned, cache_key, cache_path, entry_plan, read_entries, shipped_entries
 from .model import candidates, estimate
 
-VERSION = 2
-"""Raised when plans or their emission change so that old measurements say nothing."""
-
 Progress = Callable[[int, int, Plan, float], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Tuned:
-    """The winner: its plan, and its median time in seconds (0 where it was not measured)."""
-
-    plan: Plan
-    seconds: float
-
-
-def cache_path() -> Path:
-    """One JSON file in the folder of what can be made again."""
-    return cache_folder() / "tensorize.json"
-
-
-def cache_key(contraction: Contraction, threads: int) -> str:
-    """What a measurement holds for: version, CPU, LLVM, loops, operands, what follows, threads. Names and the
-    values of constants are not in it."""
-    text = f"{VERSION} {host_target().key} {threads} {_shape(contraction)}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _shape(contraction: Contraction) -> str:
-    loops = {d.name: Affine.symbol(f"d{position}") for position, d in enumerate(contraction.dimensions)}
-
-    def access(one: Access) -> str:
-        offset = one.offset.substitute(loops)
-        stored = f" {one.nibbles}" if one.nibbles else ""
-        indices = [str(index.substitute(loops)) for index in one.indices]
-        return f"{one.dtype} {one.shape} {offset} {indices}{stored}"
-
-    parts = [f"{d.extent} {d.role.value}" for d in contraction.dimensions]
-    parts += [access(one) for one in (contraction.lhs, contraction.rhs, contraction.out)]
-    parts.append(f"{contraction.accumulator} {contraction.accumulate} {contraction.lhs_shift != 0}")
-    if contraction.epilogue is not None:
-        names = {name: str(position) for position, (name, _) in enumerate(contraction.epilogue.operands)}
-        parts += [access(one) for _, one in contraction.epilogue.operands]
-        for node in nodes(contraction.epilogue.value):
-            what = getattr(node, "function", "") or names.get(getattr(node, "array", ""), "")
-            parts.append(f"{type(node).__name__} {node.dtype} {what}")
-    return "; ".join(parts)
-
-
-def _shipped() -> dict[str, object]:
-    """Results of common shapes, measured by `benchmarks/tensorize/ship.py`."""
-    return _read(Path(__file__).with_name("shipped.json"))
 
 
 def tune(
@@ -99,9 +46,9 @@ def tune(
     """
     features = usable_features()
     where, key = path or cache_path(), cache_key(contraction, threads)
-    sources = (_shipped,) if deterministic else (lambda: _read(where), _shipped)
+    sources = (shipped_entries,) if deterministic else (lambda: read_entries(where), shipped_entries)
     for source in sources if shipped else sources[:-1]:
-        found = _remembered(source().get(key), contraction, features)
+        found = entry_plan(source().get(key), contraction, features)
         if found is not None:
             return found
     if deterministic:
@@ -112,7 +59,7 @@ def tune(
     if not plans:
         plan_for(contraction, features, threads)  # raises, with every reason
     best = _measured(plans[:most], contraction, threads, budget_s, clock, progress)
-    entries = _read(where)
+    entries = read_entries(where)
     entries[key] = {
         "instruction": best.plan.instruction.name,
         "schedule": asdict(best.plan.schedule),
@@ -166,31 +113,3 @@ def _random(generator: np.random.Generator, access: Access) -> Array:
     if access.nibbles is None:
         return random_operand(generator, access.dtype, access.shape)
     return random_operand(generator, DType.UI8, (access.nibbles.bytes(access.span),))
-
-
-def _read(path: Path) -> dict[str, object]:
-    """The file's entries; none where it is absent or not of this form (it is then written anew)."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return cast(dict[str, object], found) if isinstance(found, dict) else {}
-
-
-def _remembered(entry: object, contraction: Contraction, features: frozenset[str]) -> Tuned | None:
-    """An entry as a plan; None for one that is not there, or that is not valid (any more, or here)."""
-    if not isinstance(entry, dict):
-        return None
-    fields = cast(dict[str, object], entry)
-    schedule, name, seconds = fields.get("schedule"), fields.get("instruction"), fields.get("seconds")
-    if not isinstance(schedule, dict) or not isinstance(name, str) or not isinstance(seconds, float):
-        return None
-    try:
-        numbers = {str(key): int(value) for key, value in cast(dict[str, int], schedule).items()}
-        fitted = fit(contraction, BY_NAME[name])
-        if isinstance(fitted, Mismatch):
-            return None
-        plan = Plan(fitted, BY_NAME[name], Schedule(**numbers))
-        return Tuned(plan, seconds) if plan.instruction.requirements <= features else None
-    except (KeyError, TypeError, ValueError):
-        return None
