@@ -13,7 +13,7 @@ from exalift.base import RefusedError
 from exalift.pipeline import Check, Lifted, Options, check, lift_all, lift_program, read_source
 
 from .console import Columns, message_console, output_console, say
-from .options import add_search_options, add_source_options, seed, sizes_of
+from .options import add_search_options, add_source_options, add_strict_fp, seed, sizes_of
 from .progress import search_progress
 from .refusals import render_diagnostics, tell_missing
 
@@ -24,6 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, default=0, help="what the random inputs are made from (0)")
     parser.add_argument("--compiler", default="gcc", help="gcc, clang, polly or a command (gcc)")
     parser.add_argument("--device", choices=("xla", "native"), default="xla", help="where to run it (xla)")
+    add_strict_fp(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
@@ -38,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.budget,
             arguments.proof,
             progress=progress,
+            strict_fp=arguments.strict_fp,
         )
         if arguments.function is None:
             lifted, missing = lift_all(source, options)

@@ -31,7 +31,7 @@ from exalift.pipeline.cbmc import cbmc_harness, harness_sizes
 from exalift.proof import certificate_path, certify, write_certificates
 
 from .console import message_console, say
-from .options import add_search_options, add_source_options, sizes_of
+from .options import add_search_options, add_source_options, add_strict_fp, sizes_of
 from .progress import search_progress
 from .refusals import render_diagnostics, tell_missing
 from .summary import summarise
@@ -42,11 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_search_options(parser)
     parser.add_argument("-o", dest="output", metavar="OUT", type=Path, help="write the module here")
     parser.add_argument("--report", metavar="OUT.json", type=Path, help="write what was found as JSON")
-    parser.add_argument(
-        "--strict-fp",
-        action="store_true",
-        help="keep the order of every floating-point operation, bit for bit; sums stay loops",
-    )
+    add_strict_fp(parser)
     parser.add_argument(
         "--explain-native",
         action="store_true",

@@ -96,6 +96,15 @@ def add_search_options(parser: argparse.ArgumentParser, budget: float = 60.0) ->
     )
 
 
+def add_strict_fp(parser: argparse.ArgumentParser) -> None:
+    """Whether the order of floating-point operations is kept."""
+    parser.add_argument(
+        "--strict-fp",
+        action="store_true",
+        help="keep the order of every floating-point operation, bit for bit; sums stay loops",
+    )
+
+
 def sizes_of(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
     """The sizes as a mapping; the last of a name wins, as with -D."""
     return dict(pairs)

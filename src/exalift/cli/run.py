@@ -16,7 +16,7 @@ from exalift.runtime.codes import JobCodes, tell_codes
 from exalift.runtime.sharded import Sharding, run_sharded
 
 from .console import Columns, message_console, output_console, say
-from .options import add_search_options, add_source_options, seed
+from .options import add_search_options, add_source_options, add_strict_fp, seed
 from .sharding_options import add_sharding_options, sharding_of
 from .trust_options import add_trust_option, trusted_of
 
@@ -28,6 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     inputs.add_argument("--inputs", metavar="IN.npz", type=Path, help="the arguments by name")
     inputs.add_argument("--seed", type=seed, default=0, help="make random arguments from this (0)")
     parser.add_argument("--device", default="xla", help="where to run, see `exalift devices` (xla)")
+    add_strict_fp(parser)
     parser.add_argument("-o", dest="output", metavar="OUT.npz", type=Path, help="write the results here")
     add_sharding_options(parser)
     add_trust_option(parser)
@@ -41,6 +42,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     sharding = sharding_of(arguments)
     if is_capsule(arguments.file):
+        if arguments.strict_fp:
+            raise UsageError(
+                "--strict-fp is for sources: what a capsule computes was fixed when it was packed"
+            )
         results = _run_capsule(arguments, sharding)
     elif sharding is not None:
         raise UsageError(f"{arguments.file} is not a capsule, and only capsules run in several processes")

@@ -33,6 +33,7 @@ def run_source(arguments: argparse.Namespace) -> Mapping[str, Array]:
             budget_s=arguments.budget,
             level=arguments.proof,
             progress=progress,
+            strict_fp=arguments.strict_fp,
         )
     if given is None and lifted.notes:
         say(message_console(arguments.quiet), render_diagnostics(lifted.notes))

@@ -1,6 +1,6 @@
 """What follows a product, computed in its kernel's last tile: nothing of it passes through memory.
 
-    T = A @ B; out[i,j] = max(T[i,j] + bias[j], 0)    =>    out[i,j] = max(sum k. A[i,k] * B[k,j] + bias[j], 0)
+    T = A @ B; out[i,j] = max(T[i,j] + b[j], 0)    =>    out[i,j] = max(sum k. A[i,k] * B[k,j] + b[j], 0)
 
 The product moves down to where its sums are used, so nothing in between may write what it reads. It writes
 its result in place, so it may read of that array only the element that it is about to write, and none of it

@@ -1,7 +1,7 @@
 """Scalar expressions as LLVM IR, on one element or on a vector of them.
 
-Meanings are those of `affine.algebra.machine`: integers wrap, division by zero gives 0, what is shifted out
-is gone, and a conversion to an integer that does not hold the number saturates; NaN becomes 0.
+Integers wrap, division by zero gives 0, what is shifted out is gone, and a conversion to an integer that does
+not hold the number saturates; NaN becomes 0.
 """
 
 from __future__ import annotations
