@@ -4,8 +4,8 @@
 
 The sources of `epilogues/` are lifted at two shapes each, one with short sums and one with long ones, and
 compiled twice. Both run on random data, one after the other in every round; what is compared are medians.
-One thread is timed by its own clock, so that other programs disturb little. Takes about a minute, of which most is
-lifting.
+One thread is timed by its own clock, so that other programs disturb little. It takes about a minute, most of
+which is lifting.
 """
 
 from __future__ import annotations

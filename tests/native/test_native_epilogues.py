@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from exalift.native import NativeDevice
 from exalift.native.executable import NativeExecutable
 from exalift.native.explain import explain
 from exalift.native.program import Product
+from exalift.pipeline import check, explain_native, lift
+from exalift.tensorize.tuner import cache_key
 
 HOST = host_target()
 TARGETS = {"host": HOST, "avx2": HOST.without("avx512f"), "plain": plain_target()}
@@ -292,3 +296,73 @@ def test_two_products_share_a_sum() -> None:
     a, b, c, d = inputs_of(chain.text, 5).values()
     wide = [value.astype(np.int32) for value in (a, b, c, d)]
     np.testing.assert_array_equal(executable.run([a, b, c, d])[0], wide[0] @ wide[1] + wide[2] @ wide[3])
+
+
+def test_tuned_plans_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = Chain("f32", "f32", "f32")
+    chain.step("negate")
+    plan = compiled(chain.text).procedure.body[-1].plan
+    schedule = asdict(plan.schedule) | {"rows": 1, "columns": 1, "block_m": 7}
+    entry = {"instruction": plan.instruction.name, "schedule": schedule, "seconds": 1.0}
+    key = cache_key(plan.contraction, 1)
+    (tmp_path / "tensorize.json").write_text(json.dumps({key: entry}))
+    monkeypatch.setenv("EXALIFT_CACHE", str(tmp_path))
+    executable = compiled(chain.text)
+    assert executable.procedure.body[-1].plan.schedule.block_m == 7
+    a, b = inputs_of(chain.text, 6).values()
+    np.testing.assert_allclose(executable.run([a, b])[0], -(a @ b), rtol=1e-4, atol=1e-4)
+
+
+SOURCES = Path(__file__).parents[2] / "benchmarks" / "native" / "epilogues"
+SIZES = {
+    "dense-requantised": {"m": 130, "n": 140, "k": 150},
+    "dense-shifted": {"m": 130, "n": 140, "k": 150},
+    "conv-bias-relu": {"h": 19, "w": 23, "c": 20, "f": 40},
+    "dense-residual": {"m": 130, "n": 140, "k": 150},
+    "batched-scaled": {"batches": 3, "m": 110, "n": 90, "k": 100},
+}
+
+
+@pytest.mark.parametrize("name", sorted(SIZES))
+def test_sources_are_one_kernel_and_right(name: str) -> None:
+    lifted = lift(SOURCES / f"{name}.c", sizes=SIZES[name])
+    assert is_fused(lifted.compiled(lifted.sizes.values, "native"))
+    assert "finished by" in explain_native(lifted)
+    assert check(lifted, device="native").agrees
+
+
+IN_PLACE = """
+void f(int n, float a[n][n], const float b[n][n], float c[n][n], float beta) {
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            c[i][j] *= beta;
+            for (int k = 0; k < n; k++) c[i][j] += a[i][k] * b[k][j];
+        }
+}
+"""
+
+
+def test_a_result_that_is_read_where_it_is_written_is_written_in_place() -> None:
+    lifted = lift(IN_PLACE, sizes={"n": 140})
+    (item,) = lifted.compiled(lifted.sizes.values, "native").procedure.body
+    assert isinstance(item, Product) and (item.out, item.extra) == ("c", ("c", "beta"))
+    assert check(lifted, device="native").agrees
+
+
+def test_a_factor_is_not_overwritten() -> None:
+    """Powers of a matrix: each is computed from the one before."""
+    power = """
+void f(int n, int times, float a[n][n], const float b[n][n], float t[n][n]) {
+    for (int step = 0; step < times; step++) {
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < n; j++) {
+                t[i][j] = 0.0f;
+                for (int k = 0; k < n; k++) t[i][j] += a[i][k] * b[k][j];
+            }
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < n; j++) a[i][j] = 0.01f * t[i][j] + b[i][j];
+    }
+}
+"""
+    lifted = lift(power, sizes={"n": 140, "times": 3})
+    assert check(lifted, device="native").agrees

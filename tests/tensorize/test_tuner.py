@@ -8,10 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from exalift.affine import Affine
+from exalift.affine import Affine, Apply, Load
 from exalift.base import DType, UsageError
 from exalift.llvm import assembly, host_target, plain_target
-from exalift.tensorize import Plan, Schedule, matrix_product, plan_for, usable_features
+from exalift.tensorize import (
+    SUM,
+    Epilogue,
+    Plan,
+    Schedule,
+    matrix_product,
+    plan_for,
+    remembered_plan,
+    usable_features,
+)
 from exalift.tensorize.instructions import BY_NAME
 from exalift.tensorize.peaks import instruction_text, measure_peaks
 from exalift.tensorize.tuner import MACHINE, cache_key, candidates, estimate, measure, tune
@@ -58,7 +67,7 @@ def test_what_is_shipped_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     instruction = plan_for(PRODUCT, usable_features()).instruction.name
     schedule = {"rows": 2, "columns": 1, "block_m": 2, "block_k": 60, "splits": 1, "unroll": 1}
     entry = {"what": "", "instruction": instruction, "schedule": schedule, "seconds": 1.0}
-    monkeypatch.setattr(measure, "_shipped", lambda: {cache_key(PRODUCT, 1): entry})
+    monkeypatch.setattr(measure, "shipped_entries", lambda: {cache_key(PRODUCT, 1): entry})
     path = tmp_path / "tensorize.json"
     renamed = replace(
         PRODUCT,
@@ -79,8 +88,31 @@ def test_what_is_shipped_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert tune(PRODUCT, path=path).plan.schedule.rows == 1
     assert tune(PRODUCT, path=path, deterministic=True).plan.schedule.rows == 2
     wrong = entry | {"instruction": "sdot"}
-    monkeypatch.setattr(measure, "_shipped", lambda: {cache_key(PRODUCT, 1): wrong})
+    monkeypatch.setattr(measure, "shipped_entries", lambda: {cache_key(PRODUCT, 1): wrong})
     assert tune(PRODUCT, deterministic=True).plan == plan_for(PRODUCT, usable_features())
+
+
+def test_plans_are_looked_up_without_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was tuned for the sums serves whatever follows them, unless that was tuned itself."""
+    monkeypatch.setenv("EXALIFT_CACHE", str(tmp_path))
+    features, value = usable_features(), Apply("negate", (Load(SUM, (), DType.F32),), DType.F32)
+    finished = replace(PRODUCT, epilogue=Epilogue(value))
+    assert remembered_plan(finished, features, 1) is None
+    schedule = {"rows": 2, "columns": 1, "block_m": 2, "block_k": 60, "splits": 1, "unroll": 1}
+    instruction = plan_for(PRODUCT, features).instruction.name
+    entry = {"instruction": instruction, "schedule": schedule, "seconds": 1.0}
+    (tmp_path / "tensorize.json").write_text(json.dumps({cache_key(PRODUCT, 1): entry}))
+    found = remembered_plan(finished, features, 1)
+    assert found is not None and (found.schedule.rows, found.contraction) == (2, finished)
+    assert remembered_plan(finished, features, 2) is None
+    assert remembered_plan(finished, features, 1, plain_target()) is None
+    both = {
+        cache_key(PRODUCT, 1): entry,
+        cache_key(finished, 1): entry | {"schedule": schedule | {"rows": 1}},
+    }
+    (tmp_path / "tensorize.json").write_text(json.dumps(both, indent=2))
+    own = remembered_plan(finished, features, 1)
+    assert own is not None and own.schedule.rows == 1
 
 
 def test_the_file_that_is_shipped_is_whole() -> None:

@@ -39,8 +39,6 @@ _INTEGER = {
 }
 _SHIFTS = {"shift_left": "shl", "shift_right_arithmetic": "ashr", "shift_right_logical": "lshr"}
 _FLOAT_CALLS = {
-    "maximum": "maximum",
-    "minimum": "minimum",
     "abs": "fabs",
     "sqrt": "sqrt",
     "floor": "floor",
@@ -116,7 +114,7 @@ def lacks_emission(expression: Expression) -> str:
         if dtype is DType.I1:
             known |= {"and", "or", "xor", "not"}
         elif dtype.is_float:
-            known |= {"negate", *_FLOAT, *_FLOAT_CALLS}
+            known |= {"negate", "maximum", "minimum", *_FLOAT, *_FLOAT_CALLS}
         else:
             known |= {
                 "negate",
@@ -181,6 +179,8 @@ def _apply(writer: Writer, function: str, operands: tuple[str, ...], dtype: DTyp
     if dtype.is_float:
         if function in _FLOAT:
             return writer.value(f"{_FLOAT[function]} {kind} {operands[0]}, {operands[1]}")
+        if function in ("maximum", "minimum"):
+            return _extreme(writer, function, operands, dtype, lanes)
         if function in _FLOAT_CALLS:
             arguments = ", ".join(f"{kind} {operand}" for operand in operands)
             suffix = overload(dtype, lanes)
@@ -202,6 +202,17 @@ def _apply(writer: Writer, function: str, operands: tuple[str, ...], dtype: DTyp
     elif function in ("divide", "remainder"):
         return _divide(writer, function, operands, dtype, lanes)
     raise UsageError(f"{function} on {dtype} has no place after a tensorized sum")
+
+
+def _extreme(writer: Writer, function: str, operands: tuple[str, ...], dtype: DType, lanes: int) -> str:
+    """NaN where an operand is NaN: the comparison fails, and leaves the left one. Where the right one is a
+    number this is one instruction."""
+    kind, truth = vector_type(dtype, lanes), vector_type(DType.I1, lanes)
+    left, right = operands
+    before = writer.value(f"fcmp {'olt' if function == 'maximum' else 'ogt'} {kind} {left}, {right}")
+    chosen = writer.value(f"select {truth} {before}, {kind} {right}, {kind} {left}")
+    nan = writer.value(f"fcmp uno {kind} {right}, {right}")
+    return writer.value(f"select {truth} {nan}, {kind} {right}, {kind} {chosen}")
 
 
 def _shift(writer: Writer, function: str, operands: tuple[str, ...], dtype: DType, lanes: int) -> str:

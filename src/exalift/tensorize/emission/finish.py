@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from exalift.affine import Affine, Load
 from exalift.base import DType
 
-from ..contraction import COLUMNS, ROWS, SUM
+from ..contraction import COLUMNS, OUT, ROWS, SUM
 from ..instructions import llvm_type
 from ..rewriter.lanes import LanePlan
 from ..rewriter.plan import Plan
@@ -118,6 +118,10 @@ def add_previous(
     return writer.value(f"{operation} {vector_type(out.dtype, lanes)} {value}, {old}")
 
 
+Loaded = dict[tuple[str, Index | None, int | None], str]
+"""What an epilogue loaded in a tile, by its name and by the row and the column, where it moves with them."""
+
+
 def finish(
     writer: Writer,
     plan: Plan | LanePlan,
@@ -127,8 +131,13 @@ def finish(
     column: int,
     lanes: int,
     active: int,
+    loaded: Loaded,
 ) -> None:
-    """Compute the epilogue of a vector of whole sums and store it; `row` and `column` are in the tile."""
+    """Compute the epilogue of a vector of whole sums and store it; `row` and `column` are in the tile.
+
+    What was `loaded` for another vector of the same block of code is not loaded again: LLVM cannot tell that
+    results are stored elsewhere.
+    """
     epilogue = plan.contraction.epilogue
     if epilogue is None:
         store_sums(writer, plan, value, place, row, column, lanes, active)
@@ -137,6 +146,19 @@ def finish(
     def load(node: Load) -> str:
         if node.array == SUM:
             return value
+        if node.array == OUT:
+            return fresh(node)
+        if node.array in (ROWS, COLUMNS):
+            down, across = node.array == ROWS, node.array == COLUMNS
+        else:
+            offset = plan.loops.extra[[name for name, _ in epilogue.operands].index(node.array)]
+            down, across = plan.loops.m.stride(offset) != 0, plan.loops.n.stride(offset) != 0
+        key = node.array, row if down else None, column if across else None
+        if key not in loaded:
+            loaded[key] = fresh(node)
+        return loaded[key]
+
+    def fresh(node: Load) -> str:
         if node.array in (ROWS, COLUMNS):
             at, stride = (row, 0) if node.array == ROWS else (column, 1)
             base = place.rows if node.array == ROWS else place.columns

@@ -10,7 +10,7 @@ from exalift.base import DType
 
 from ..rewriter.lanes import LanePlan
 from .expressions import constant_text, emit_cast, vector_type
-from .finish import Place, add_previous, finish, load_strided
+from .finish import Loaded, Place, add_previous, finish, load_strided
 from .ir_writer import Index, Writer
 from .microkernel import TileShape
 from .module import PARAMETERS, Emitted, entry_function, module_text, pad_function
@@ -70,11 +70,12 @@ class _Tile:
                 acc = sums[row, column]
                 sums[row, column] = emit_instruction(writer, self.instruction, acc, left, right[column])
         place = Place("%out", "", "", tuple(f"%extra{position}" for position in range(len(plan.loops.extra))))
+        loaded: Loaded = {}
         for row, column in tiles:
             first, active, value = column * self.n, self._active(column), sums[row, column]
             if plan.contraction.accumulate:
                 value = add_previous(writer, plan, value, place, row, first, self.n, active)
-            finish(writer, plan, value, place, row, first, self.n, active)
+            finish(writer, plan, value, place, row, first, self.n, active, loaded)
 
     def _active(self, column: int) -> int:
         return min(self.n, self.shape.columns - column * self.n)

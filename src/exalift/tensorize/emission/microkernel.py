@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..instructions import Instruction
 from ..rewriter.plan import Plan
 from .expressions import constant_text, vector_type
-from .finish import Place, add_previous, finish, store_sums
+from .finish import Loaded, Place, add_previous, finish, store_sums
 from .ir_writer import Index, Writer
 from .registers import (
     Numbering,
@@ -71,12 +71,16 @@ def _store(writer: Writer, plan: Plan, shape: TileShape, place: Place, sums: lis
     """Add what earlier blocks of k left, then either the epilogue or a plain store."""
 
     def every(previous: bool, whole: bool) -> None:
+        loaded: Loaded = {}
         for one in sums:
             value = one.value or _from_scratch(writer, plan, one)
             if previous:
                 value = add_previous(writer, plan, value, place, one.row, one.column, one.lanes, one.active)
-            store = finish if whole else store_sums
-            store(writer, plan, value, place, one.row, one.column, one.lanes, one.active)
+            at = one.row, one.column, one.lanes, one.active
+            if whole:
+                finish(writer, plan, value, place, *at, loaded)
+            else:
+                store_sums(writer, plan, value, place, *at)
 
     accumulate = plan.contraction.accumulate
     if plan.blocks_k == 1:
