@@ -119,3 +119,30 @@ def test_a_capsule_runs_on_the_native_device(tmp_path: Path) -> None:
             outputs[device] = {name: results[name] for name in results.files}
     for name, value in outputs["xla"].items():
         np.testing.assert_allclose(outputs["native"][name], value, rtol=1e-5)
+
+
+def test_strict_runs_add_up_in_the_source_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """To the bit: one element of a product, as a loop adds it up in single precision."""
+    generator = np.random.default_rng(0)
+    shapes = _shapes()
+    a = generator.standard_normal(shapes["A"]).astype(np.float32)
+    b = generator.standard_normal(shapes["B"]).astype(np.float32)
+    given, output = tmp_path / "in.npz", tmp_path / "out.npz"
+    np.savez(given, A=a, B=b)
+    words = ["run", MATMUL, *SIZES, "--strict-fp", "--device", "native", "--inputs", str(given)]
+    assert main([*words, "-o", str(output), "--quiet"]) == 0
+    rows, columns = a.reshape(5, 7), b.reshape(7, 6)
+    expected = np.zeros((5, 6), np.float32)
+    for k in range(7):
+        expected += rows[:, k, None] * columns[None, k]
+    with np.load(output) as results:
+        np.testing.assert_array_equal(results["C"].reshape(5, 6), expected)
+    assert main(["check", MATMUL, *SIZES, "--strict-fp", "--device", "native"]) == 0
+    assert "agree" in capsys.readouterr().out
+
+
+def test_a_capsule_is_not_made_strict_afterwards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "job.xcap"
+    assert main(["pack", MATMUL, *SIZES, "-o", str(path), "--quiet"]) == 0
+    assert main(["run", str(path), "--strict-fp"]) == 2
+    assert "--strict-fp is for sources" in capsys.readouterr().err

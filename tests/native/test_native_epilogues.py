@@ -141,7 +141,7 @@ def inputs_of(text: str, seed: int) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for argument in import_module(text).program.arguments:
         shape, dtype = argument.type.at({}), np.dtype(argument.type.dtype.numpy_name)
-        if dtype.kind == "f":
+        if argument.type.dtype.is_float:
             found[argument.name] = generator.standard_normal(shape).astype(dtype)
         else:
             limits = np.iinfo(dtype)
@@ -366,3 +366,27 @@ void f(int n, int times, float a[n][n], const float b[n][n], float t[n][n]) {
 """
     lifted = lift(power, sizes={"n": 140, "times": 3})
     assert check(lifted, device="native").agrees
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+@pytest.mark.parametrize("dtype", ["bf16", "f16"])
+def test_floats_of_16_bits_are_rounded_after_every_operation(dtype: str, name: str) -> None:
+    """In a kernel where the processor rounds to them, else in a loop; from sums that are exact."""
+    if dtype == "f16" and not TARGETS[name].has("f16c"):
+        pytest.skip("f16 needs f16c")
+    chain = Chain()
+    chain.step("shift_right_arithmetic", chain.number(12))
+    chain.convert(dtype)
+    chain.step("multiply", chain.operand((1,)))
+    chain.step("add", chain.operand((0,)))
+    inputs = inputs_of(chain.text, 7)
+    program = import_module(chain.text).program
+    (expected,) = evaluate_program(program, inputs, {}, MACHINE, IMPORTED).values()
+    executable = compiled(chain.text, name, fuse=True)
+    needed = {"bf16": ("avx512f", "avx512bf16"), "f16": ("f16c",)}[dtype]
+    assert is_fused(executable) == TARGETS[name].has(*needed)
+    (actual,) = compiled(chain.text, name).run(list(inputs.values()))
+    if is_fused(executable):
+        np.testing.assert_array_equal(actual, np.asarray(expected))
+    else:
+        np.testing.assert_allclose(actual.astype(float), np.asarray(expected).astype(float), rtol=0.01)

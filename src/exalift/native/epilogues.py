@@ -22,8 +22,8 @@ from .program import Assignment, Block, Buffer, Item, Product, Sequential, exten
 from .terms import arrays_read
 from .unused import assignments_of, products_of
 
-_NARROW = {DType.F16: "avx512fp16", DType.BF16: "avx512bf16"}
-"""Features that compute and round numbers of 16 bits; without them loops do it in software."""
+_NARROW = {DType.F16: "f16c", DType.BF16: "avx512bf16"}
+"""Features that round to 16 bits as loads and stores do; without them loops do it in software."""
 
 _BYTES_A_CYCLE = 12.0
 """What loops copy in a cycle, as in the tuner's model."""
