@@ -13,6 +13,7 @@ from exalift.affine.algebra import Machine
 from exalift.affine.expressions import Apply, Cast, Constant, Load
 from exalift.base import DType
 from exalift.tensorize import SUM, Access, Contraction, Dimension, Instruction, Role
+from exalift.tensorize.contraction import COLUMNS, ROWS
 
 Array = NDArray[np.generic]
 MACHINE = Machine()
@@ -112,6 +113,14 @@ def expected(
             match node:
                 case Load(array=array) if array == SUM:
                     return sums
+                case Load(array=array) if array in (ROWS, COLUMNS):
+                    # A factor of ones leaves the sums of the other.
+                    one = (
+                        {"lhs": lhs, "rhs": np.ones_like(rhs)}
+                        if array == ROWS
+                        else {"lhs": np.ones_like(lhs), "rhs": rhs}
+                    )
+                    return evaluate(replace(plain, lhs_shift=0).formula, one, {}, MACHINE)
                 case Load(array=array):
                     return (extra or {})[array][at(accesses[array])]
                 case Constant(number, dtype):

@@ -30,6 +30,12 @@ class Library:
         return self.addresses[name]
 
 
+def _initialize_all() -> None:
+    """Every target that this LLVM has, for text that is not for this machine."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+
+
 def _machine(target: Target, jit: bool) -> llvm.TargetMachine:
     chosen = llvm.Target.from_triple(target.triple)
     return chosen.create_target_machine(
@@ -96,6 +102,7 @@ def compile_text(
 def assembly(text: str, target: Target, *, optimise: bool = True) -> str:
     """The assembly that a module becomes, to read."""
     with _lock:
+        _initialize_all()
         machine = _machine(target, jit=False)
         return str(machine.emit_assembly(_optimised(text, target, machine, optimise)))
 
@@ -103,14 +110,14 @@ def assembly(text: str, target: Target, *, optimise: bool = True) -> str:
 def optimised_text(text: str, target: Target) -> str:
     """The module after LLVM's own optimisation, as text, to read."""
     with _lock:
+        _initialize_all()
         return str(_optimised(text, target, _machine(target, jit=False), True))
 
 
 def object_code(text: str, target: Target, *, optimise: bool = True) -> bytes:
     """The module as a relocatable object file, for any target that this LLVM has."""
     with _lock:
-        llvm.initialize_all_targets()
-        llvm.initialize_all_asmprinters()
+        _initialize_all()
         machine = _machine(target, jit=False)
         return bytes(machine.emit_object(_optimised(text, target, machine, optimise)))
 
@@ -119,8 +126,7 @@ def ptx_text(text: str, processor: str) -> str:
     """The module as PTX for a compute capability: PTX 8.0, of CUDA 12.0, or 8.4, of CUDA 12.4, for what one
     capability alone has ("sm_90a")."""
     with _lock:
-        llvm.initialize_all_targets()
-        llvm.initialize_all_asmprinters()
+        _initialize_all()
         target = Target("nvptx64-nvidia-cuda", frozenset({"ptx84" if processor.endswith("a") else "ptx80"}))
         chosen = llvm.Target.from_triple(target.triple)
         machine = chosen.create_target_machine(cpu=processor, features=target.feature_text, opt=3)

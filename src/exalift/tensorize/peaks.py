@@ -120,7 +120,7 @@ def instruction_text(instruction: Instruction, constraint: str = "") -> str:
         for position, value in enumerate(loop.results):
             writer.line(f"store {kind} {value}, ptr {writer.address(data, 1024 + 64 * position)}, align 1")
     else:
-        numbers = Numbering(2, 2)
+        numbers = Numbering(2, 2, instruction.registers)
         writer.line(moves.enter)
         with writer.loop(0, _ROUNDS) as loop:
             on = writer.multiply(writer.remainder(loop.index, 8), 4096)
@@ -129,10 +129,10 @@ def instruction_text(instruction: Instruction, constraint: str = "") -> str:
                 move(writer, moves.load, numbers.rhs(column), address, 64)
             for row in range(2):
                 address = writer.address(writer.address(data, on), 2048 + 1024 * row)
-                move(writer, moves.load, numbers.lhs, address, 64)
+                move(writer, moves.load, numbers.lhs(row), address, 64)
                 for column in range(2):
                     acc, rhs_number = str(numbers.acc(row, column)), str(numbers.rhs(column))
-                    emit_instruction(writer, instruction, acc, str(numbers.lhs), rhs_number)
+                    emit_instruction(writer, instruction, acc, str(numbers.lhs(row)), rhs_number)
         writer.line(moves.leave)
     writer.line("ret void")
     declarations = dict.fromkeys(instruction.declarations)

@@ -140,9 +140,14 @@ class _Nest:
         lhs = writer.add(partial_offset(writer, loops.lhs, batch), loops.lhs.constant)
         source = writer.address(self.lhs, writer.multiply(lhs, self.lhs_size))
 
+        if plan.lhs_in_place:
+            # Where a packed block would begin: at its first row.
+            self.block = writer.address(source, writer.multiply(first, plan.row_pitch))
+
         def block_of_k(start: Index, stop: Index) -> None:
             block = (start, stop)
-            emit_pack_lhs(writer, plan, source, self.block, rows, block, self.row, self.sums)
+            if not plan.lhs_in_place:
+                emit_pack_lhs(writer, plan, source, self.block, rows, block, self.row, self.sums)
             with writer.loop(panels[0], panels[1]) as panel:
                 self._panel(batch, first, last, panel.index, block)
 
@@ -204,7 +209,8 @@ class _Nest:
         if self.margins is not None:
             skipped, stop = self.margins.steps(writer, row, shape.rows)
         down = writer.multiply(writer.subtract(row, first), plan.row_pitch)
-        lhs = writer.address(self.block, writer.add(down, writer.multiply(skipped, self.lhs_size)))
+        skipped_lhs = writer.add(skipped, start) if plan.lhs_in_place else skipped
+        lhs = writer.address(self.block, writer.add(down, writer.multiply(skipped_lhs, self.lhs_size)))
         header = self._panel_header(batch, panel)
         into = writer.add(start, skipped)
         into = writer.multiply(into, plan.tile[1] * plan.contraction.rhs.dtype.bytes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..instructions import Instruction
+from ..instructions import Instruction, Moves
 from ..rewriter.plan import Plan
 from .expressions import constant_text, vector_type
 from .finish import Loaded, Place, add_previous, finish, store_sums
@@ -135,6 +135,7 @@ class _Tile:
         self.lhs_step = together * self.k * contraction.lhs.dtype.bytes
         self.rhs_tile = self.k * self.n * contraction.rhs.dtype.bytes
         self.rhs_step = plan.schedule.columns * self.rhs_tile
+        self.numbers = Numbering(self.rows, self.columns, self.instruction.registers)
 
     def lhs_address(self, step: Index, ahead: int, row: int) -> str:
         on = self.writer.multiply(step, self.lhs_step)
@@ -215,7 +216,7 @@ class _Numbered(_Tile):
     """Accumulators are numbered registers; they pass through scratch memory at the end. Factors may be."""
 
     def accumulate(self) -> list[_Vector]:
-        writer, numbers = self.writer, Numbering(self.rows, self.columns)
+        writer, numbers = self.writer, self.numbers
         moves = self.instruction.moves
         assert moves is not None
         tiles = [(row, column) for row in range(self.rows) for column in range(self.columns)]
@@ -228,11 +229,15 @@ class _Numbered(_Tile):
                 for column in range(self.columns):
                     acc = str(numbers.acc(row, column))
                     emit_instruction(writer, self.instruction, acc, left, right[column])
-        size = self.instruction.acc.dtype.bytes
+        return self._stored(moves, [tile for tile in tiles if not self._store_in_place(moves, tile)])
+
+    def _stored(self, moves: Moves, tiles: list[tuple[int, int]]) -> list[_Vector]:
+        """Accumulators, by way of scratch memory, as vectors."""
+        writer, size = self.writer, self.instruction.acc.dtype.bytes
         pitch = self.columns * self.n * size
         for row, column in tiles:
             on = row * self.m * pitch + column * self.n * size
-            move(writer, moves.store, numbers.acc(row, column), writer.address("%scratch", on), pitch)
+            move(writer, moves.store, self.numbers.acc(row, column), writer.address("%scratch", on), pitch)
         return [
             _Vector(
                 "",
@@ -244,7 +249,21 @@ class _Numbered(_Tile):
             )
             for row in range(self.shape.rows)
             for c in range(self.columns)
+            if (row // self.m, c) in tiles
         ]
+
+    def _store_in_place(self, moves: Moves, tile: tuple[int, int]) -> bool:
+        """Store a whole tile of sums that are the output as they are; False where they are not."""
+        plan, loops, (row, column) = self.plan, self.plan.loops, tile
+        contraction, out = plan.contraction, plan.contraction.out
+        whole = (row + 1) * self.m <= self.shape.rows and (column + 1) * self.n <= self.shape.columns
+        untouched = not (contraction.epilogue or contraction.accumulate or plan.correction)
+        if not (whole and untouched and plan.blocks_k == 1 and loops.n.stride(loops.out) == 1):
+            return False
+        pitch = loops.m.stride(loops.out) * out.dtype.bytes
+        at = self.writer.address("%out", row * self.m * pitch + column * self.n * out.dtype.bytes)
+        move(self.writer, moves.store, self.numbers.acc(row, column), at, pitch)
+        return True
 
     def _right(self, step: Index, column: int) -> str:
         """A right tile: the number of its register, or its value."""
@@ -252,7 +271,7 @@ class _Numbered(_Tile):
         assert moves is not None
         if not moves.load:
             return self.load_rhs(step, 0, column)
-        number = Numbering(self.rows, self.columns).rhs(column)
+        number = self.numbers.rhs(column)
         move(self.writer, moves.load, number, self.rhs_address(step, 0, column), moves.row_bytes)
         return str(number)
 
@@ -261,6 +280,6 @@ class _Numbered(_Tile):
         assert moves is not None
         if not moves.load:
             return self.load_lhs(step, 0, row)
-        number = Numbering(self.rows, self.columns).lhs
+        number = self.numbers.lhs(row)
         move(self.writer, moves.load, number, self.lhs_address(step, 0, row), self.plan.row_pitch)
         return str(number)

@@ -160,7 +160,7 @@ def emit_pack_lhs(
     first, last = rows
     start, stop = block
     single = run == loops.k.extent
-    stride = _row_stride(plan)
+    stride = plan.lhs_row_stride
     with writer.loop(first, last) as row:
         if stride is None:
             at = partial_offset(writer, loops.lhs, spread(writer, loops.m, row.index))
@@ -214,14 +214,6 @@ def _deal_out(writer: Writer, plan: Plan, row: str, target: str, down: Index, co
         value = writer.value(f"load {kind}, ptr {source}, align {word}")
         to = writer.address(base, writer.multiply(step.index, m * word))
         writer.line(f"store {kind} {value}, ptr {to}, align {word}")
-
-
-def _row_stride(plan: Plan) -> int | None:
-    """How far apart neighbouring rows of the left operand are, in elements; None where that differs."""
-    try:
-        return plan.loops.m.stride(plan.loops.lhs)
-    except ValueError:
-        return None
 
 
 def _pack_whole(writer: Writer, plan: Plan, base: str, to: str) -> None:

@@ -65,10 +65,12 @@ def load_vector(writer: Writer, register: Register, address: str, alignment: int
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
-    """Which numbered register holds what: accumulators first, then right tiles, then one left tile."""
+    """Which of `registers` numbered registers holds what: accumulators first, then right tiles, then left
+    tiles, which take turns in those that remain."""
 
     rows: int
     columns: int
+    registers: int
 
     def acc(self, row: int, column: int) -> int:
         return row * self.columns + column
@@ -76,9 +78,9 @@ class Numbering:
     def rhs(self, column: int) -> int:
         return self.rows * self.columns + column
 
-    @property
-    def lhs(self) -> int:
-        return self.rows * self.columns + self.columns
+    def lhs(self, row: int) -> int:
+        first = self.rows * self.columns + self.columns
+        return first + row % (self.registers - first)
 
 
 def emit_instruction(writer: Writer, instruction: Instruction, acc: str, lhs: str, rhs: str) -> str:

@@ -3,7 +3,7 @@
 Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18, and volume 2,
 TDPBSSD and its kin. The right factor is stored with neighbours in k side by side (4 bytes: 4 of int8, 2
 of bf16). Integers wrap. TDPBF16PS flushes denormals to zero and rounds to nearest even.
-Linux gives a process the tile registers only when asked: see `jit.cpu`.
+Linux gives a process the tile registers only when asked: see `calling.may_use_tiles`.
 """
 
 from __future__ import annotations

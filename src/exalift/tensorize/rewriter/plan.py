@@ -78,7 +78,7 @@ class Plan:
         used = schedule.rows * schedule.columns
         if self.instruction.moves is None or self.instruction.loads_tiles:
             used += schedule.columns + 1
-        if used > self.instruction.registers + self.instruction.loads_tiles:
+        if used > self.instruction.registers:
             raise ValueError(f"a tile of {schedule.rows}x{schedule.columns} needs {used} registers")
         if self.blocks_k > 1 and self.contraction.out.dtype is not self.contraction.accumulator:
             raise ValueError("sums that are stored as another type are not split along k")
@@ -115,17 +115,42 @@ class Plan:
 
     @property
     def row_pitch(self) -> int:
-        """Bytes from row to row of the packed left block. Never a multiple of a page: rows of a tile would
-        fall onto the same sets of the first cache."""
+        """Bytes from row to row of the left block. Where it is packed, never a multiple of a page: rows of a
+        tile would fall onto the same sets of the first cache."""
+        if self.lhs_in_place:
+            return (self.lhs_row_stride or 0) * self.contraction.lhs.dtype.bytes
         width = min(self.schedule.block_k, self.padded_k) * self.contraction.lhs.dtype.bytes
         pitch = round_up(width, LINE)
         return pitch + LINE if pitch % 512 == 0 else pitch
+
+    @cached_property
+    def lhs_in_place(self) -> bool:
+        """Whether register tiles read the left operand where it lies, and nothing of it is packed: the
+        instruction loads rows from anywhere, k is contiguous, and there are whole tiles alone."""
+        m, _, k = self.instruction.extents
+        loops = self.loops
+        if not self.instruction.loads_tiles or loops.padded_lhs is not None:
+            return False
+        if self.encoding or self.contraction.loads_sums(ROWS):
+            return False
+        whole = loops.lhs_run == loops.k.extent and loops.k.extent % k == 0 and loops.m.extent % m == 0
+        return whole and self.lhs_row_stride is not None
+
+    @cached_property
+    def lhs_row_stride(self) -> int | None:
+        """How far apart neighbouring rows of the left operand are, in elements; None: it differs."""
+        try:
+            return self.loops.m.stride(self.loops.lhs)
+        except ValueError:
+            return None
 
     @property
     def lhs_block_bytes(self) -> int:
         """The packed left block. Rows are a multiple of the instruction's; copies may overrun by a line.
         Where the instruction takes several rows in a vector, they share their space: for each step of k the
         tile's rows, side by side."""
+        if self.lhs_in_place:
+            return 0
         m = self.instruction.extents[0]
         rows = min(self.schedule.block_m, round_up(self.loops.m.extent, m))
         return round_up(rows * self.row_pitch + 2 * LINE, 4096)

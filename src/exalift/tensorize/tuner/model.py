@@ -17,7 +17,8 @@ class Machine:
     issue: instructions of the tensorized kind begun a cycle; None: as the description says.
     loads: vector loads a cycle. line: cycles that a line of the left block costs beyond its loads, since each
     of a tile's rows comes from the second cache as a stream of its own. copy_bytes: bytes a cycle that
-    packing moves. gather: how many times longer it takes element by element.
+    packing moves. gather: how many times longer it takes element by element. enter: cycles in which a
+    kernel sets tiles up and gives them back, a first guess that has not been measured.
     """
 
     l1_bytes: int = 32 << 10
@@ -27,6 +28,7 @@ class Machine:
     line: float = 1.5
     copy_bytes: float = 12.0
     gather: float = 8.0
+    enter: float = 220.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,27 +128,23 @@ def estimate(plan: Plan, threads: int, machine: Machine) -> Estimate:
     longer; bytes packed; bytes stored."""
     contraction, instruction, schedule = plan.contraction, plan.instruction, plan.schedule
     loops = plan.loops
-    _, _, k = instruction.extents
     rate = machine.issue or instruction.rate.each_cycle
-    steps = plan.padded_k // k
+    steps = plan.padded_k // instruction.extents[2]
     cycles = 0.0
     for height, count_m in edges(loops.m.extent, plan.tile[0]):
         for width, count_n in edges(loops.n.extent, plan.tile[1]):
             rows = -(-height // instruction.extents[0])
             columns = -(-width // instruction.extents[1])
-            issue = rows * columns / rate
-            latency = instruction.rate.latency if instruction.moves is None else 0.0
-            loads = (rows + columns) / machine.loads
-            lines = rows * instruction.extents[0] * k * contraction.lhs.dtype.bytes / LINE
+            step = _step_cycles(plan, rows, columns, rate, machine)
             # Storing a tile and starting the next: a call, the accumulators out and in.
-            around = 20 + 2 * rows * columns * plan.blocks_k
-            cycles += (
-                count_m * count_n * (steps * (max(issue, latency, loads) + lines * machine.line) + around)
-            )
+            vectors = rows * columns * (instruction.acc.lanes * instruction.acc.dtype.bytes // LINE or 1)
+            around = 20 + 2 * vectors * plan.blocks_k
+            cycles += count_m * count_n * (steps * step + around)
     batch = loops.batch.extent
     pieces = -(-loops.m.extent // plan.tile[0]) if plan.shares_rows else plan.units
     share = max(1, -(-pieces // threads)) / pieces
     packed = loops.m.extent * plan.padded_k * contraction.lhs.dtype.bytes * schedule.splits
+    packed *= 0 if plan.lhs_in_place else 1
     packed *= 1 + (machine.gather - 1) / loops.lhs_run
     # The right operand counts as one that changes; where it is constant all plans are better by as much.
     right = loops.rhs_batch.extent * plan.panels * plan.panel_bytes / batch
@@ -157,10 +155,24 @@ def estimate(plan: Plan, threads: int, machine: Machine) -> Estimate:
     if loops.n.stride(loops.out) != 1:
         stored *= machine.gather
     return Estimate(
-        cycles * batch * share,
+        cycles * batch * share + machine.enter * instruction.loads_tiles,
         (packed + right) * batch * share / machine.copy_bytes,
         stored * batch * share / machine.copy_bytes,
     )
+
+
+def _step_cycles(plan: Plan, rows: int, columns: int, rate: float, machine: Machine) -> float:
+    """Cycles of one step of k on a register tile of so many instructions."""
+    instruction = plan.instruction
+    m, n, k = instruction.extents
+    issue = rows * columns / rate
+    lines = rows * m * k * plan.contraction.lhs.dtype.bytes / LINE
+    if instruction.loads_tiles:
+        # Registers are renamed, and loads run ahead: the unit waits only where there are more of them.
+        right = columns * n * k * plan.contraction.rhs.dtype.bytes / LINE
+        return max(issue, (lines + right) / machine.loads, lines * machine.line)
+    latency = instruction.rate.latency if instruction.moves is None else 0.0
+    return max(issue, latency, (rows + columns) / machine.loads) + lines * machine.line
 
 
 def edges(extent: int, tile: int) -> list[tuple[int, int]]:
