@@ -63,11 +63,12 @@ def planned(
     blocks: tuple[int, int] = (1, 0),
     splits: int = 1,
 ) -> Plan:
-    """A plan by hand. `blocks`: register tiles in a block of rows; instructions in a block of k (0: all)."""
+    """A plan by hand. `blocks`: register tiles in a block of rows; cache lines in a block of k (0: all)."""
     m, _, k = instruction.extents
+    line = 64 // instruction.lhs.dtype.bytes
     rows, columns = tile if tile[0] else (2, 2) if instruction.moves else (5, 2)
     whole = -(-contraction.extent(Role.K) // k)
-    schedule = Schedule(rows, columns, rows * m * blocks[0], k * (blocks[1] or whole), splits, 2)
+    schedule = Schedule(rows, columns, rows * m * blocks[0], line * blocks[1] or k * whole, splits, 2)
     return Plan(contraction, instruction, schedule)
 
 
@@ -106,10 +107,12 @@ def _shapes(instruction: Instruction) -> Iterator[Case]:
         contraction = product(instruction, m, n, k)
         plan = planned(contraction, instruction, tile, (1 + at % 2, 0))
         yield Case(f"{instruction.name} {m}x{n}x{k} tile {tile[0]}x{tile[1]}", plan, at, exact=at % 2 == 0)
-    for blocks in ((1, 1), (2, 2)):
-        contraction = replace(product(instruction, 50, 70, 200), accumulate=blocks[0] == 2)
+    # Of the second shape all tiles are whole: left operands are read, and sums stored, where they lie.
+    for (m, n, k), blocks in itertools.product(((50, 70, 200), (48, 70, 192)), ((1, 0), (1, 1), (2, 2))):
+        contraction = replace(product(instruction, m, n, k), accumulate=blocks[0] == 2)
         plan = planned(contraction, instruction, (0, 0), blocks, splits=2)
-        yield Case(f"{instruction.name} blocks {blocks}", plan, 7, exact=instruction.acc.dtype is DType.F16)
+        name = f"{instruction.name} {m}x{n}x{k} blocks {blocks[0]} {blocks[1]}"
+        yield Case(name, plan, 7, exact=instruction.acc.dtype is DType.F16)
 
 
 def _layouts(instruction: Instruction) -> Iterator[Case]:

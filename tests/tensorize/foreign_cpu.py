@@ -33,9 +33,9 @@ TEAMS = (1, 2, 3)
 """How many threads each kernel is run on, by the program."""
 
 _FEATURES = """
-    64bit cmov cx8 cx16 fxsr mmx sse sse2 sse3 ssse3 sse4.1 sse4.2 popcnt avx avx2 fma f16c bmi bmi2 lzcnt movbe
-    avx512f avx512bw avx512cd avx512dq avx512vl avx512vbmi avx512vbmi2 avx512ifma avx512vnni avx512bitalg
-    avx512vpopcntdq avx512bf16 avx512fp16 avxvnni amx-tile amx-int8 amx-bf16
+    64bit cmov cx8 cx16 fxsr mmx sse sse2 sse3 ssse3 sse4.1 sse4.2 popcnt avx avx2 fma f16c bmi bmi2 lzcnt
+    movbe avx512f avx512bw avx512cd avx512dq avx512vl avx512vbmi avx512vbmi2 avx512ifma avx512vnni
+    avx512bitalg avx512vpopcntdq avx512bf16 avx512fp16 avxvnni amx-tile amx-int8 amx-bf16
 """
 SAPPHIRE_RAPIDS = frozenset(_FEATURES.split())
 """LLVM's names of what kernels may use there."""

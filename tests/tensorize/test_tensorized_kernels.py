@@ -224,6 +224,7 @@ def test_plans_that_cannot_be_are_refused() -> None:
         (product, dot, Schedule(4, 2, 4, 100), "takes"),
         (matrix_product(8, 8, 100, DType.F64, DType.F32, DType.F64), fma, Schedule(4, 2, 4, 100), "takes"),
         (requantised(8, 8, 100), dot, Schedule(4, 2, 4, 64), "not split along k"),
+        (product, fma, Schedule(4, 2, 4, 8), "whole cache lines"),
     ):
         with pytest.raises(ValueError, match=reason):
             Plan(contraction, instruction, schedule)

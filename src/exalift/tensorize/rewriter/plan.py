@@ -93,6 +93,10 @@ class Plan:
             and self.loops.lhs_run % self.loops.k.extent
         ):
             raise ValueError("blocks of k are whole runs of the left operand")
+        block_bytes = schedule.block_k * self.contraction.lhs.dtype.bytes
+        if self.blocks_k > 1 and self.loops.lhs_run >= self.loops.k.extent > 1 and block_bytes % LINE:
+            # What a row has beyond whole lines is packed once, with its last block.
+            raise ValueError("blocks of k are whole cache lines of the left operand")
 
     @cached_property
     def loops(self) -> Loops:
