@@ -1,5 +1,5 @@
 /* Runs every kernel of the table on one to three threads and compares. Written for `foreign_cpu.py`.
-   Arrays end where memory ends, so that no kernel reads or writes beyond them; workspaces are full of ones. */
+   Arrays end where memory ends, so that no kernel reads or writes beyond them. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <pthread.h>
@@ -125,6 +125,7 @@ static const char *run(const struct kernel *kernel, long threads) {
   unsigned char *out = copy(kernel->before);
   unsigned char *packed = guarded(kernel->packed_bytes, 64);
   unsigned char *workspace = guarded(kernel->workspace_bytes[threads - 1], 64);
+  memset(workspace, 0, kernel->workspace_bytes[threads - 1]);
   void *lhs = copy(kernel->lhs), *rhs = copy(kernel->rhs);
   void *pack[] = {0, rhs, 0, packed, workspace, extra}, *all[] = {lhs, 0, out, packed, workspace, extra};
   together(kernel->pack, threads, pack);

@@ -43,10 +43,10 @@ def test_a_program_of_what_this_processor_has_is_right(tmp_path: Path) -> None:
 
 
 def test_instructions_in_software_are_right_in_a_program(tmp_path: Path) -> None:
-    """Registers in software are one for all threads: what is tried is that memory suffices, on one part."""
+    """Registers in software are one for all threads, so that there is one block of rows, which one takes."""
     instruction = emulated(BY_NAME["tdpbssd"])
-    one = planned(product(instruction, 48, 40, 192), instruction, (2, 2), (3, 0))
-    assert one.units == 1 and one.lhs_in_place
+    one = planned(product(instruction, 32, 40, 192), instruction, (2, 2))
+    assert one.tile[0] == 32 and one.lhs_in_place
     status, text = run(build([Case("one part", one, exact=True)], tmp_path, host_target().features))
     assert status == 0, text
 
