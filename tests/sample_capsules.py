@@ -95,3 +95,28 @@ def mixed(x: np.ndarray, rows: int = 3, trips: int = 10) -> dict[str, np.ndarray
             values = (3 * np.roll(values, 1) + k + r).astype(np.int32).astype(np.int64)
         total += values
     return {"x": values.astype(np.int32), "total": total.astype(np.int32)}
+
+
+SORT = """
+func.func @main(%x: tensor<8xi32>) -> tensor<8xi32> {
+  %0 = "stablehlo.sort"(%x) ({
+    ^bb0(%a: tensor<i32>, %b: tensor<i32>):
+      %c = stablehlo.compare LT, %a, %b, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+      stablehlo.return %c : tensor<i1>
+  }) {dimension = 0 : i64, is_stable = true} : (tensor<8xi32>) -> tensor<8xi32>
+  return %0 : tensor<8xi32>
+}
+"""
+
+
+def sorting() -> Capsule:
+    """`x` sorted: an op that has no formula, so that not every device reads it."""
+    shape = TensorShape((8,), DType.I32)
+    return Capsule(
+        "sorting",
+        (),
+        (StateArray("x", shape, Role.ARGUMENT),),
+        (Routine(Signature("sort", (shape,), (shape,)), serialize_portable(SORT)),),
+        (Call("sort", (Array("x"),), ("x",)),),
+        (Result("x", "x"),),
+    )

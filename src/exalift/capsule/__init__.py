@@ -8,6 +8,7 @@ from .check import check_capsule, check_name
 from .compiled_code import CodeKey, CompiledCode, trusted_codes
 from .container import Sealed, from_bytes, is_capsule, read_capsule, to_bytes, write_capsule
 from .cursor import START, Cursor, Leaf, Walk
+from .integers import Integer, check_integers, integer_name, integers_of
 from .liveness import live_at
 from .model import Capsule, Origin, Result, Role, Routine, Signature, StateArray
 from .plan import Array, Bounds, Call, Index, Loop, Operand, Step, Sweep, bound_arrays
@@ -22,6 +23,7 @@ __all__ = [
     "CompiledCode",
     "Cursor",
     "Index",
+    "Integer",
     "Leaf",
     "Loop",
     "Operand",
@@ -37,8 +39,11 @@ __all__ = [
     "Walk",
     "bound_arrays",
     "check_capsule",
+    "check_integers",
     "check_name",
     "from_bytes",
+    "integer_name",
+    "integers_of",
     "is_capsule",
     "live_at",
     "read_capsule",

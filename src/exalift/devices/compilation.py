@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from exalift.base import DeviceError
-from exalift.capsule import CodeKey
+from exalift.capsule import CodeKey, Integer
 
 T = TypeVar("T")
 
@@ -27,10 +27,12 @@ class CodeStore(Protocol):
 @dataclass(frozen=True, slots=True)
 class Compilation:
     """strict_fp: every floating-point operation as it is written, in its order; a device that cannot promise
-    it refuses. codes: None where everything is compiled anew."""
+    it refuses. codes: None where everything is compiled anew. integers: which arguments of the routine are
+    given as integers, and between which bounds; a device may rely on it, and refuses others then."""
 
     strict_fp: bool = False
     codes: CodeStore | None = None
+    integers: tuple[Integer, ...] = ()
 
     def check_strict_fp(self, device: str) -> None:
         """For a device whose compiler may contract operations or add in another order. Raises DeviceError."""

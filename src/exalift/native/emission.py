@@ -48,7 +48,8 @@ def emit(procedure: Procedure, pool: Pool, target: Target, threads: int, strict_
     values.reducer = reductions
     writer = _Writer(procedure, target, threads, strict_fp, values, NestWriter(values, reductions))
     writer.pointers()
-    writer.items(procedure.body, (), threads > 1)
+    writer.integers()
+    writer.items(procedure.body, procedure.known, threads > 1)
     return Emitted(writer.text(), tuple(writer.made), tuple(writer.kernels))
 
 
@@ -74,6 +75,12 @@ class _Writer:
             place = self.code.value(f"getelementptr ptr, ptr %arguments, i64 {position}")
             pointer = self.code.value(f"load ptr, ptr {place}, align 8, !invariant.load {empty}")
             self.values.memory.pointers[name] = pointer
+
+    def integers(self) -> None:
+        """The values of the integers that the body names, which nothing writes."""
+        for integer in self.procedure.integers:
+            pointer = self.values.memory.pointers[integer.iv]
+            self.values.symbols[integer.iv] = self.code.value(f"load i64, ptr {pointer}, align 8")
 
     def text(self) -> str:
         metadata = self.code.metadata.text()

@@ -46,6 +46,8 @@ def _share(constraints: Sequence[Constraint]) -> float:
 
 def trips(loop: Sequential) -> float:
     """About how often a loop runs: half of the widest constant distance where its bounds move."""
+    if loop.times is not None:
+        return loop.times
     gaps = [high - low for low in loop.lower for high in loop.upper]
     constants = [gap.constant for gap in gaps if gap.is_constant]
     if len(constants) == len(gaps):

@@ -8,6 +8,7 @@ from math import prod
 
 from exalift.affine import Affine, Axis, Constraint, Expression
 from exalift.base import DType
+from exalift.dialects.stablehlo import LoopRange
 from exalift.tensorize import Plan
 
 
@@ -79,13 +80,13 @@ class Sequential:
     upper: tuple[Affine, ...]
     body: tuple[Item, ...]
     reason: str = ""
+    times: float | None = None
+    """About how often it runs, where its bounds do not tell."""
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
         """What is known of the induction variable inside."""
-        iv = Affine.symbol(self.iv)
-        above = (Constraint(iv - bound) for bound in self.lower)
-        return (*above, *(Constraint(bound - iv - 1) for bound in self.upper))
+        return between(self.iv, self.lower, self.upper)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +138,8 @@ class Procedure:
     """A program at fixed sizes. `arguments` are read, `results` (name outside, buffer) are what it gives.
 
     Buffers that are neither hold zeros at first; those that only assignments made up (`temporaries`)
-    need not, workspaces of products apart.
+    need not, workspaces of products apart. `integers` are arguments whose values are symbols of the body,
+    between bounds that the caller keeps to; each names those before it.
     """
 
     name: str
@@ -146,6 +148,23 @@ class Procedure:
     results: tuple[tuple[str, str], ...]
     temporaries: frozenset[str]
     body: tuple[Item, ...]
+    integers: tuple[LoopRange, ...] = ()
+
+    @property
+    def known(self) -> tuple[Constraint, ...]:
+        """What is known of the integers."""
+        return known_of(self.integers)
+
+
+def between(name: str, lower: Iterable[Affine], upper: Iterable[Affine]) -> tuple[Constraint, ...]:
+    """`max(lower) <= name < min(upper)`."""
+    symbol = Affine.symbol(name)
+    above = (Constraint(symbol - bound) for bound in lower)
+    return (*above, *(Constraint(bound - symbol - 1) for bound in upper))
+
+
+def known_of(integers: Iterable[LoopRange]) -> tuple[Constraint, ...]:
+    return tuple(c for integer in integers for c in between(integer.iv, integer.lower, integer.upper))
 
 
 def extent_of(axis: Axis) -> int:

@@ -33,17 +33,18 @@ class _Write:
 @dataclass(slots=True)
 class Sinker:
     """Sinks into the loops of a procedure whose body is `whole`. `private` are arrays that nobody outside
-    sees; new buffers go to `buffers` and `temporaries`."""
+    sees; new buffers go to `buffers` and `temporaries`. `around` is known everywhere in it."""
 
     pool: Pool
     buffers: dict[str, Buffer]
     temporaries: set[str]
     private: Set[str]
     whole: tuple[Item, ...]
+    around: tuple[Constraint, ...] = ()
 
     def sunk(self) -> tuple[Item, ...]:
         """The body of the procedure after it."""
-        return self.items(self.whole, ())
+        return self.items(self.whole, self.around)
 
     def items(self, items: tuple[Item, ...], context: tuple[Constraint, ...]) -> tuple[Item, ...]:
         """The body of the procedure, or of a loop in `context`."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from exalift.base import ExaliftError
-from exalift.capsule import Capsule, CodeKey, CompiledCode, Sealed, trusted_codes
+from exalift.capsule import Capsule, CodeKey, CompiledCode, Sealed, integers_of, trusted_codes
 from exalift.devices import CodeStore, Compilation, Device, find_device
 
 from .execution import compile_routine
@@ -104,7 +104,8 @@ def with_codes(capsule: Capsule, device: Device, machine: CodeStore | None = Non
     try:
         for routine in capsule.routines:
             collected = _Collected(machine)
-            compile_routine(routine, device, session, Compilation(capsule.strict_fp, collected))
+            integers = integers_of(capsule, routine.name)
+            compile_routine(routine, device, session, Compilation(capsule.strict_fp, collected, integers))
             for key, code in collected.codes.items():
                 codes.setdefault(key, CompiledCode(key, routine.name, code))
     finally:
@@ -153,7 +154,8 @@ def _wanted(capsule: Capsule, device: Device) -> dict[str, CodeKey]:
     try:
         for routine in capsule.routines:
             try:
-                compile_routine(routine, device, session, Compilation(capsule.strict_fp, _Asking()))
+                how = Compilation(capsule.strict_fp, _Asking(), integers_of(capsule, routine.name))
+                compile_routine(routine, device, session, how)
             except _AskedError as asked:
                 keys[routine.name] = asked.key
     finally:

@@ -22,6 +22,7 @@ from exalift.capsule import (
     Sweep,
     Walk,
     bound_arrays,
+    integers_of,
 )
 from exalift.devices import (
     Buffer,
@@ -57,10 +58,10 @@ def compile_routines(
 
     Raises DeviceError where the device has no form of a routine, or cannot promise what the capsule asks for.
     """
-    how = Compilation(capsule.strict_fp, codes)
     functions: dict[str, FunctionExecutable] = {}
     kernels: dict[str, KernelExecutable] = {}
     for routine in capsule.routines:
+        how = Compilation(capsule.strict_fp, codes, integers_of(capsule, routine.name))
         compiled = compile_routine(routine, device, session, how)
         functions |= compiled.functions
         kernels |= compiled.kernels
@@ -256,29 +257,41 @@ class Execution:
 def warm_up(capsule: Capsule, session: Session, compiled: Compiled) -> None:
     """Have the device do now what it does at a routine's first run only.
 
-    A sweep's function runs no iteration, a kernel goes to its first yield point, both on zeros. What cannot
-    be cut, a call of a function or of a kernel without yields, is left out: it would take as long as ever.
-    Raises DeviceError where the device fails.
+    A sweep's function runs no iteration, a kernel goes to its first yield point, both on zeros and where
+    all loops are in their first iteration. What cannot be cut, a call of a function or of a kernel without
+    yields, is left out: it would take as long as ever. Raises DeviceError where the device fails.
     """
-    pending: list[Step] = list(reversed(capsule.plan))
+    pending: list[tuple[Step, Mapping[str, int]]] = [(step, {}) for step in reversed(capsule.plan)]
     seen: set[str] = set()
     while pending:
-        step = pending.pop()
+        step, counters = pending.pop()
         if isinstance(step, Loop):
-            pending.extend(reversed(step.body))
+            first, end = step.bounds.at(counters)
+            inner = {**counters, step.counter: first}
+            pending.extend((below, inner) for below in reversed(step.body) if first < end)
         elif step.routine not in seen:
             seen.add(step.routine)
             kernel = compiled.kernels.get(step.routine)
             if kernel is None and isinstance(step, Sweep):
-                _warm_function(capsule.routine(step.routine), session, compiled.functions[step.routine], step)
+                routine, function = capsule.routine(step.routine), compiled.functions[step.routine]
+                _warm_function(routine, session, function, step, counters)
             elif kernel is not None and _YIELD.search(capsule.routine(step.routine).kernel or ""):
                 _warm_kernel(capsule, session, kernel, step)
 
 
-def _warm_function(routine: Routine, session: Session, function: FunctionExecutable, step: Sweep) -> None:
+def _warm_function(
+    routine: Routine,
+    session: Session,
+    function: FunctionExecutable,
+    step: Sweep,
+    counters: Mapping[str, int],
+) -> None:
+    first, end = step.bounds.at(counters)
+    if first > end:
+        return
     given = zip(step.operands, routine.signature.arguments[2:], strict=True)
-    operands = [session.put(zeros(type)) if isinstance(o, Array) else 0 for o, type in given]
-    for buffer in function.run([0, 0, *operands]):
+    operands = [session.put(zeros(type)) if isinstance(o, Array) else o.at(counters) for o, type in given]
+    for buffer in function.run([first, first, *operands]):
         session.get(buffer)
 
 

@@ -9,11 +9,13 @@ from collections.abc import Collection, Sequence
 
 from jaxlib.mlir import ir
 
+from exalift.affine import Affine
 from exalift.base import Span, UsageError
 from exalift.capsule.stablehlo_artifact import make_context
 
-from ...graph import Argument, ArrayValue, Node, Result, TensorProgram
+from ...graph import Argument, ArrayValue, IndexScalar, Node, Result, TensorProgram
 from ...imported import Imported, ModuleSignature, Parameter, only_function
+from ..start_bounds import LoopRange
 from .assignments import assign
 from .attributes import Unsupported, tensor_type
 from .limits import check_text
@@ -54,12 +56,14 @@ def import_module(
     arguments: Sequence[str] | None = None,
     results: Sequence[str] | None = None,
     taken: Collection[str] = (),
+    integers: Sequence[LoopRange] = (),
 ) -> Imported:
     """Read a function (the only public one, where None) of a StableHLO module as a tensor program.
 
     `arguments` and `results` are the names that they get, in order; a result that has an argument's name is
     that array, updated. Without them they are called `arg0`, ... and `result0`, .... `taken` are names that
-    arrays and loop counters must not have.
+    arrays and loop counters must not have. `integers` are arguments, by name, that are read as indices
+    between the bounds given, which name those before; so loops from one to another of them count.
 
     Private calls are inlined, initial values of reductions become ops of their own, loops that count become
     `TensorLoop`s, and places that are read or written must be affine in counters and in bounds, clamped as
@@ -80,7 +84,7 @@ def import_module(
             {**HANDLERS, "stablehlo.while": read_while},
             {*taken, *given, *named},
         )
-        program = _read(reader, chosen, signature, given, named)
+        program = _read(reader, chosen, signature, given, named, tuple(integers))
         return Imported(merge_arrays(program), tuple(reader.assumptions))
 
 
@@ -92,12 +96,21 @@ def _context() -> ir.Context:
 
 
 def _read(
-    reader: Reader, chosen: ir.Operation, signature: ModuleSignature, given: list[str], named: list[str]
+    reader: Reader,
+    chosen: ir.Operation,
+    signature: ModuleSignature,
+    given: list[str],
+    named: list[str],
+    integers: tuple[LoopRange, ...],
 ) -> TensorProgram:
     arguments = [Argument(name, p.type) for name, p in zip(given, signature.arguments, strict=True)]
     entry = chosen.regions[0].blocks[0]
-    leaves: list[Node] = [ArrayValue(a.name, a.type) for a in arguments]
-    scope = Scope(dict(zip(entry.arguments, leaves, strict=True)), [], calls=(signature.name,))
+    counting = {integer.iv for integer in integers}
+    leaves: list[Node] = [
+        IndexScalar(Affine.symbol(a.name), a.type) if a.name in counting else ArrayValue(a.name, a.type)
+        for a in arguments
+    ]
+    scope = Scope(dict(zip(entry.arguments, leaves, strict=True)), [], integers, calls=(signature.name,))
     found = [needed(value) for value in reader.block(entry, scope)]
     types = {argument.name: argument.type for argument in arguments}
     for name, parameter in zip(named, signature.results, strict=True):

@@ -101,11 +101,13 @@ def _takes_over(accesses: Sequence[_Access], copy: _Access, new: str, old: str, 
 
 
 def _is_last(accesses: Sequence[_Access], copy: _Access, local: str, target: str) -> bool:
-    """Whether `target := local`, at the top, is the only writing of `target`, and nothing reads `target`
-    once `local` is first written."""
-    if len(copy.path) != 1:
-        return False
+    """Whether `target := local` is what `local` is for, so that it can be `target` from the start.
+
+    At the top it is the only writing of `target`, and nothing reads `target` once `local` is first written.
+    """
     others = [a for a in accesses if a.position != copy.position]
+    if len(copy.path) != 1:
+        return _is_last_of_iteration(others, copy, local, target)
     if any(a.written == target for a in others):
         return False
     born = [a for a in others if a.written == local]
@@ -119,6 +121,23 @@ def _is_last(accesses: Sequence[_Access], copy: _Access, local: str, target: str
     if any(local in a.read for a in others if a.position <= start):
         return False
     return not any(target in a.read for a in others if a.position > start)
+
+
+def _is_last_of_iteration(others: Sequence[_Access], copy: _Access, local: str, target: str) -> bool:
+    """The same in a loop's body: `local` lives there alone, between one writing and the copy, and nobody
+    looks at `target` meanwhile, so that only its contents at the end of the iteration are ever seen."""
+    around = copy.path[:-1]
+    own = [a for a in others if local in (a.written, *a.read)]
+    born = next((a for a in own if a.written == local), None)
+    if born is None or len(born.path) != len(copy.path) or born.position > copy.position:
+        return False
+    if any(a.path[: len(around)] != around or not born.position <= a.position < copy.position for a in own):
+        return False
+    if local in born.read:
+        return False
+    return not any(
+        born.position <= a.position < copy.position for a in others if target in (a.written, *a.read)
+    )
 
 
 def _renamed(program: TensorProgram, copy: _Access, name: str, other: str) -> TensorProgram:
