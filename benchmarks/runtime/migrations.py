@@ -1,16 +1,20 @@
 """A hundred random moves of one long job among all devices: `python benchmarks/runtime/migrations.py`.
 
 Three jobs (`benchmarks/runtime/jobs`): a stencil over integers, LU again and again, and the training of a
-network of two layers. For each kind of device, so many moves between two sessions of it, through checkpoints'
+network of two layers. For each kind of device, some moves between two sessions of it, through checkpoints'
 bytes, must not change a bit. Then a daemon runs the job, which is moved at random moments to random devices,
 and its final state is compared with that of the same capsule run without moves: bit for bit for integers,
-else relative to the largest number of the result.
+else relative to the largest number of the result. A job that ends before its moves is tried again, longer.
+
+With `--json OUT` what is known of each job is written as soon as it has ended, and a run that was cut off
+goes on with the next.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import random
 import signal
@@ -21,7 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -35,10 +39,12 @@ from exalift.runtime import Compiled, Execution, compile_routines, random_state,
 from exalift.runtime.checkpoint import checkpoint_from_bytes
 from exalift.runtime.checkpoint import to_bytes as checkpoint_bytes
 from exalift.runtime.client import Client
-from exalift.runtime.record import Status
+from exalift.runtime.record import Migration, Status
 
 JOBS = Path(__file__).parent / "jobs"
 SEED = 1
+FAST = ("native", "xla-cpu", "iree-cpu")
+"""Where a job may be brought to its end after its moves."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +69,52 @@ PROGRAMS = (
 )
 
 
+@dataclass
+class Outcome:
+    """What became of one job. Downtimes are milliseconds, by the device that the job came to; `apart` is the
+    relative distance of the final state, `wrong` the devices within whose kind a bit differed."""
+
+    job: str
+    iterations: int = 0
+    moves: int = 0
+    inside_kernels: int = 0
+    pairs: dict[str, int] = field(default_factory=dict[str, int])
+    downtime_median: dict[str, float] = field(default_factory=dict[str, float])
+    downtime_worst: dict[str, float] = field(default_factory=dict[str, float])
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
+    within: dict[str, int] = field(default_factory=dict[str, int])
+    wrong: list[str] = field(default_factory=list[str])
+    apart: float = float("inf")
+    seconds: float = 0.0
+
+    def note(self, moves: list[Migration]) -> None:
+        self.moves = len(moves)
+        self.inside_kernels = sum(move.inside for move in moves)
+        self.pairs = dict(sorted(Counter(f"{m.source} -> {m.destination}" for m in moves).items()))
+        for name in sorted({move.destination for move in moves}):
+            downtimes = [move.downtime * 1e3 for move in moves if move.destination == name]
+            self.downtime_median[name] = round(median(downtimes), 2)
+            self.downtime_worst[name] = round(max(downtimes), 2)
+
+    def show(self, allowed: float) -> None:
+        told = " ".join(f"{pair} {count}," for pair, count in self.pairs.items())
+        print(f"{self.job}: {self.moves} moves, {self.inside_kernels} inside a kernel: {told[:-1]}")
+        for name, middle in self.downtime_median.items():
+            print(f"  to {name}: downtime median {middle:.1f} ms, worst {self.downtime_worst[name]:.1f} ms")
+        print(
+            f"{self.job}: final state {self.apart:.1e} apart, allowed {allowed:.0e}; {self.seconds:.0f} s",
+            flush=True,
+        )
+
+
 def difference(got: Mapping[str, Array], wanted: Mapping[str, Array]) -> float:
     """The largest one, relative to the largest number of its array; for integers 0 or infinity."""
     worst = 0.0
     for name, value in wanted.items():
         if value.dtype.kind != "f":
             worst = max(worst, 0.0 if np.array_equal(got[name], value) else float("inf"))
+        elif not np.all(np.isfinite(got[name])) or not np.all(np.isfinite(value)):
+            return float("inf")
         else:
             scale = float(np.max(np.abs(value))) or 1.0
             worst = max(worst, float(np.max(np.abs(got[name] - value))) / scale)
@@ -91,9 +137,8 @@ def able(capsule: Capsule) -> dict[str, tuple[Device, Session, Compiled]]:
     return found
 
 
-def within_kinds(capsule: Capsule, moves: int, generator: random.Random) -> list[str]:
-    """Moves between two sessions of each kind, against a whole run there; the kinds where a bit differs."""
-    wrong: list[str] = []
+def within_kinds(capsule: Capsule, moves: int, generator: random.Random, outcome: Outcome) -> None:
+    """Moves between two sessions of each kind, against a whole run there."""
     for name, (device, first, compiled) in able(capsule).items():
         second = device.open()
         places = ((first, compiled), (second, compile_routines(capsule, device, second)))
@@ -114,14 +159,17 @@ def within_kinds(capsule: Capsule, moves: int, generator: random.Random) -> list
             elif made == moves:
                 execution.slice_seconds = 0.05
         same = difference(results_of(capsule, execution.state()), whole) == 0.0
+        same &= all(
+            results_of(capsule, execution.state())[n].tobytes() == v.tobytes() for n, v in whole.items()
+        )
         print(
             f"  {name}: {made} moves within the kind, {'same bits' if same else 'DIFFERENT BITS'}", flush=True
         )
+        outcome.within[name] = made
         if not same or made < moves:
-            wrong.append(name)
+            outcome.wrong.append(name)
         first.close()
         second.close()
-    return wrong
 
 
 @contextmanager
@@ -142,105 +190,126 @@ def daemon(root: Path) -> Iterator[Client]:
         process.wait()
 
 
-def rate(capsule: Capsule, length: int) -> float:
-    """Iterations a second on the fastest of the devices, roughly."""
-    best = 0.0
-    for name, (device, session, _) in able(capsule).items():
-        if name == "interpreter":
+def fastest(capsule: Capsule) -> tuple[str, float]:
+    """The fastest device of a few, and its iterations a second; each is run for two seconds."""
+    found: dict[str, float] = {}
+    for name in FAST:
+        device = find_device(name)
+        if not device.available:
             continue
-        begun = time.perf_counter()
-        run_to_end(capsule, device, random_state(capsule, SEED))
-        first = time.perf_counter() - begun
-        best = max(best, length / first)
+        session = device.open()
+        compiled = compile_routines(capsule, device, session)
+        execution = Execution.begin(capsule, session, compiled, random_state(capsule, SEED))
+        pieces = execution.pieces()
+        cursor = next(pieces)
+        start, begun = cursor.counters[-1], time.perf_counter()
+        while not execution.finished and (time.perf_counter() < begun + 2 or cursor.counters[-1] == start):
+            cursor = next(pieces)
+        reached = cursor.counters[-1] if cursor.counters else start
+        found[name] = (reached - start) / (time.perf_counter() - begun)
         session.close()
-    return best
+    print("  iterations a second: " + ", ".join(f"{n} {rate:.0f}" for n, rate in found.items()), flush=True)
+    best = max(found, key=lambda name: found[name])
+    return best, found[best]
 
 
 def moved(
-    client: Client, capsule: Capsule, moves: int, generator: random.Random
-) -> tuple[str, dict[str, Array]]:
-    """Run the job with so many moves; what happened, and its results."""
-    job = client.submit(to_bytes(capsule), seed=SEED, device="xla-cpu").name
-    there, targets = "xla-cpu", [device.name for device in usable()]
-    visits: Counter[str] = Counter()
-    inside = 0
+    client: Client, capsule: Capsule, moves: int, generator: random.Random, home: str, outcome: Outcome
+) -> dict[str, Array]:
+    """Run the job from `home` with so many moves; its results."""
+    job = client.submit(to_bytes(capsule), seed=SEED, device=home).name
+    there, targets = home, [device.name for device in usable()]
+    made: list[Migration] = []
     begun = time.monotonic()
-    while visits.total() < moves:
+    while not any(r.name == job and r.status is Status.RUNNING and r.steps for r in client.jobs()):
+        time.sleep(0.05)
+    while len(made) < moves:
         time.sleep(generator.uniform(0.0, 0.05))
         target = generator.choice([name for name in targets if name != there])
         try:
-            move = client.migrate(job, target).migrations[-1]
+            made.append(client.migrate(job, target).migrations[-1])
         except UsageError as error:
             (record,) = [r for r in client.jobs() if r.name == job]
             if record.status is not Status.RUNNING:
-                raise UsageError(f"after {visits.total()} moves: {record.status.value} {error}") from error
+                raise UsageError(f"after {len(made)} moves: {record.status.value} {error}") from error
             print(f"  {target} is left out: {error}")
+            outcome.left_out[target] = str(error)
             targets.remove(target)
             continue
         there = target
-        visits[target] += 1
-        inside += move.inside
-        if visits.total() % 10 == 0:
-            print(f"  {visits.total()} moves, {time.monotonic() - begun:.0f} s", flush=True)
-    if there != "xla-cpu":
-        client.migrate(job, "xla-cpu")
+        if len(made) % 10 == 0:
+            last = median(move.downtime * 1e3 for move in made[-10:])
+            print(
+                f"  {len(made)} moves, {time.monotonic() - begun:.0f} s, downtime lately {last:.1f} ms",
+                flush=True,
+            )
+    outcome.note(made)
+    if there != home:
+        client.migrate(job, home)
     record = client.wait(job)
     if record.status is not Status.DONE:
-        raise UsageError(f"the job is {record.status.value}: {record.reason}")
-    downtimes = [move.downtime * 1e3 for move in record.migrations]
-    told = ", ".join(f"{name} {count}" for name, count in sorted(visits.items()))
-    text = (
-        f"{visits.total()} moves ({told}), {inside} of them inside a kernel; "
-        f"downtime median {median(downtimes):.1f} ms, worst {max(downtimes):.1f} ms"
-    )
+        raise SystemExit(f"the job is {record.status.value}: {record.reason}")
     with np.load(io.BytesIO(client.result(job)), allow_pickle=False) as archive:
-        return text, {name: np.asarray(archive[name]) for name in archive.files}
+        return {name: np.asarray(archive[name]) for name in archive.files}
 
 
-def across_kinds(program: Program, length: int, moves: int, generator: random.Random, root: Path) -> bool:
-    """Whether a job with moves ends as one without; one that ends too early is tried again, longer."""
+def across_kinds(
+    program: Program, seconds: float, moves: int, generator: random.Random, root: Path, outcome: Outcome
+) -> None:
+    """A job with moves against one without; one that ends too early is tried again, longer."""
+    home, rate = fastest(program.capsule(10_000_000))
+    length = int(seconds * rate)
     while True:
         capsule = program.capsule(length)
-        wanted = results_of(capsule, run_to_end(capsule, find_device("xla"), random_state(capsule, SEED)))
-        print(f"{program.name}: {program.length}={length}", flush=True)
+        print(f"  {program.length}={length}, without moves on {home} ...", flush=True)
+        wanted = results_of(capsule, run_to_end(capsule, find_device(home), random_state(capsule, SEED)))
         try:
             with daemon(root / f"{program.name}-{length}") as client:
-                text, got = moved(client, capsule, moves, generator)
+                got = moved(client, capsule, moves, generator, home, outcome)
         except UsageError as error:
             print(f"  {error}; again, longer", flush=True)
-            length *= 4
+            length *= 3
             continue
-        found = difference(got, wanted)
-        good = found <= program.tolerance
-        print(
-            f"{program.name}: {text}; final state {found:.1e} apart, allowed {program.tolerance:.0e}",
-            flush=True,
-        )
-        return good
+        outcome.iterations, outcome.apart = length, difference(got, wanted)
+        return
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moves", type=int, default=100)
+    parser.add_argument("--within", type=int, default=10, help="moves between two sessions of each kind")
     parser.add_argument(
-        "--seconds", type=float, default=60.0, help="how long a job takes without moves, about"
+        "--seconds", type=float, default=25.0, help="how long a job takes without moves, about"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="write what happened here, and leave out jobs that it has")
     parser.add_argument("names", nargs="*", default=[program.name for program in PROGRAMS])
     arguments = parser.parse_args()
-    generator = random.Random(arguments.seed)
-    wrong: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for program in PROGRAMS:
-            if program.name not in arguments.names:
-                continue
-            short = program.capsule(4 * arguments.moves)
-            wrong += [f"{program.name} on {name}" for name in within_kinds(short, arguments.moves, generator)]
-            trial = program.capsule(20_000)
-            length = int(arguments.seconds * rate(trial, 20_000))
-            if not across_kinds(program, length, arguments.moves, generator, Path(folder)):
-                wrong.append(f"{program.name} across kinds")
-    print("wrong: " + ", ".join(wrong) if wrong else "all as without moves")
+    settings = {name: getattr(arguments, name) for name in ("moves", "within", "seconds", "seed")}
+    known: list[Outcome] = []
+    if arguments.json is not None and arguments.json.exists():
+        before = json.loads(arguments.json.read_text())
+        known = [Outcome(**row) for row in before["jobs"]] if before["settings"] == settings else []
+    for program in PROGRAMS:
+        if program.name not in arguments.names or program.name in {outcome.job for outcome in known}:
+            continue
+        generator, outcome, begun = random.Random(arguments.seed), Outcome(program.name), time.monotonic()
+        print(f"{program.name}:", flush=True)
+        within_kinds(program.capsule(4 * arguments.within), arguments.within, generator, outcome)
+        with tempfile.TemporaryDirectory() as folder:
+            across_kinds(program, arguments.seconds, arguments.moves, generator, Path(folder), outcome)
+        outcome.seconds = time.monotonic() - begun
+        known.append(outcome)
+        outcome.show(program.tolerance)
+        if arguments.json is not None:
+            made = json.dumps({"settings": settings, "jobs": [asdict(one) for one in known]}, indent=1)
+            arguments.json.with_suffix(".new").write_text(made)
+            arguments.json.with_suffix(".new").rename(arguments.json)
+    allowed = {program.name: program.tolerance for program in PROGRAMS}
+    wrong = [f"{one.job} within {name}" for one in known for name in one.wrong]
+    wrong += [f"{one.job} across kinds" for one in known if one.apart > allowed[one.job]]
+    total = sum(outcome.moves for outcome in known)
+    print(f"{total} moves; " + ("wrong: " + ", ".join(wrong) if wrong else "all as without moves"))
     return 1 if wrong else 0
 
 
