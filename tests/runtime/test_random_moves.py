@@ -48,7 +48,8 @@ def check_equal(got: Array, expected: Array) -> None:
     else:
         scale = float(np.max(np.abs(expected)))
         assert scale > 0
-        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6 * scale)
+        tolerance = 1e-12 if expected.dtype == np.float64 else 1e-6
+        np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * scale)
 
 
 @pytest.mark.parametrize(
