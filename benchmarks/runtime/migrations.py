@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -232,7 +232,9 @@ def started(client: Client, capsule: Capsule, outcome: Outcome) -> list[str]:
                     flush=True,
                 )
             if not record.status.is_end and record.steps:
-                client.cancel(record.name)
+                # It may end in this very moment.
+                with suppress(UsageError):
+                    client.cancel(record.name)
     return [name for name in jobs if name not in outcome.left_out]
 
 

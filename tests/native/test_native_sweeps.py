@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from exalift.base import DeviceError, DType
 from exalift.capsule import Capsule, Loop, integers_of
 from exalift.capsule.stablehlo_artifact import check_artifact
-from exalift.devices import Array, find_device
+from exalift.devices import Array, Compilation, find_device
 from exalift.dialects.stablehlo import LoopRange
 from exalift.native import NativeDevice
 from exalift.native.executable import NativeExecutable
 from exalift.native.program import Sequential
-from exalift.native.session import NativeSession, bounds_as_range
+from exalift.native.session import NativeFunction, bounds_as_range
 from exalift.pipeline import lift, pack
 from exalift.runtime import Execution, compile_routines, random_state, results_of, run_to_end
 from sample_capsules import mixed, mixing
@@ -76,6 +76,12 @@ def executable(capsule: Capsule) -> NativeExecutable:
     assert routine.function is not None
     ranges = [bounds_as_range(integer) for integer in integers_of(capsule, routine.name)]
     return NATIVE.compile_module(check_artifact(routine.function, routine.signature), "main", ranges)
+
+
+def compiled(capsule: Capsule) -> NativeFunction:
+    """The one routine of a capsule."""
+    (routine,) = capsule.routines
+    return SESSION.compile_function(routine, Compilation(integers=integers_of(capsule, routine.name)))
 
 
 def test_a_job_of_sweeps_gives_what_numpy_gives() -> None:
@@ -143,9 +149,7 @@ def test_iterations_are_in_place(name: str) -> None:
 
 def test_operands_keep_their_contents() -> None:
     capsule = JOBS["stencil"]
-    function = NativeSession(NATIVE.compile_module).compile_function(
-        capsule.routines[0], integers_of(capsule, capsule.routines[0].name)
-    )
+    function = compiled(capsule)
     state = random_state(capsule, 1)
     given = [SESSION.put(state[name]) for name in ("A", "B")]
     results = function.run([0, 3, *given])
@@ -159,8 +163,7 @@ def test_operands_keep_their_contents() -> None:
 @pytest.mark.parametrize("ends", [(-1, 3), (0, 31), (4, 3), (31, 31)])
 def test_iterations_outside_the_plan_s_are_refused(ends: tuple[int, int]) -> None:
     capsule = JOBS["stencil"]
-    routine = capsule.routines[0]
-    function = SESSION.compile_function(routine, integers_of(capsule, routine.name))
+    function = compiled(capsule)
     given = [SESSION.put(value) for value in random_state(capsule, 1).values()]
     with pytest.raises(DeviceError, match="outside"):
         function.run([*ends, *given])
