@@ -10,10 +10,16 @@ from pathlib import Path
 def write_atomically(path: str | Path, content: str | bytes) -> None:
     """Write `content` to a temporary name in the same folder, then rename it to `path`.
 
-    Raises OSError when the folder is missing or not writable; `path` is then as it was.
+    A link keeps being one, and what it names is replaced. What is no file (`/dev/null`, a pipe) is written to
+    as it is: a rename would put a file in its place. Raises OSError when the folder is missing or not
+    writable; `path` is then as it was.
     """
-    target = Path(path)
     data = content.encode() if isinstance(content, str) else content
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        with open(path, "wb") as stream:
+            stream.write(data)
+        return
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
