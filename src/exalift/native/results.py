@@ -16,8 +16,8 @@ from .unused import assignments_of, products_of
 
 
 def without_last_copies(procedure: Procedure) -> Procedure:
-    """The procedure without the copies that its body ends on; no two results are one array, and buffers that
-    are no longer named go."""
+    """The procedure without the copies that its body ends on; no two results are one array, and results'
+    own buffers go where nothing names them any more."""
     body, arrays = list(procedure.body), dict(procedure.results)
     while body and isinstance(last := body[-1], Block):
         kept = list(last.assignments)
@@ -34,11 +34,11 @@ def without_last_copies(procedure: Procedure) -> Procedure:
         if len(kept) == len(last.assignments):
             break
         body[-1:] = [replace(last, assignments=tuple(kept))] if kept else []
-    used = {a.array for a in assignments_of(body)} | arrays_read(a.body for a in assignments_of(body))
+    gone = {array for _, array in procedure.results} - {*arrays.values(), *procedure.arguments}
+    gone -= {a.array for a in assignments_of(body)} | arrays_read(a.body for a in assignments_of(body))
     for product in products_of(body):
-        used |= {*product.read, product.out, product.packed, product.workspace}
-    used |= {*procedure.arguments, *arrays.values()}
-    buffers = {name: buffer for name, buffer in procedure.buffers.items() if name in used}
+        gone -= {*product.read, product.out}
+    buffers = {name: buffer for name, buffer in procedure.buffers.items() if name not in gone}
     results = tuple((name, arrays[name]) for name, _ in procedure.results)
     return replace(procedure, buffers=buffers, results=results, body=tuple(body))
 
