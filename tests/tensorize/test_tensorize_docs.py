@@ -1,4 +1,4 @@
-"""The code in docs/tensorize.md runs, and the instruction that it describes computes its formula."""
+"""The code in the documents on tensorized instructions runs; the one described there computes its formula."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import numpy as np
 
 from exalift.tensorize import Instruction
 
-DOCS = Path(__file__).parents[2] / "docs" / "tensorize.md"
-USE, CODES, DESCRIPTION, ITS_TEST, GRID = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def code_in(name: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)
+
+
+USE, CODES = code_in("tensorize.md")
+DESCRIPTION, ITS_TEST, GRID = code_in("instructions.md")
 
 
 def test_the_example_of_use_runs() -> None:
