@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exalift.affine import Array, Assign, If, Loop, Program, Role, Statement, interpret
-from exalift.affine.algebra import Algebra, Machine, OtherDivision, Rational, Truth, Values
+from exalift.affine.algebra import Algebra, Machine, OtherDivision, Rational, Truth, Values, Wrapper
 from exalift.base import DType, UsageError, VerificationError
 from exalift.dialects import Dialect, TensorProgram, evaluate_program
 
@@ -36,21 +36,12 @@ class Inadmissible(Exception):
     """The source itself cannot run at these sizes."""
 
 
-class TimedAlgebra:
+class TimedAlgebra(Wrapper):
     """Another algebra, with a look at the clock at every operation."""
 
     def __init__(self, algebra: Algebra, deadline: float) -> None:
-        self.algebra = algebra
+        super().__init__(algebra)
         self.deadline = deadline
-        self.name = algebra.name
-        self.storage = algebra.storage
-        self.constant = algebra.constant
-        self.index = algebra.index
-        self.truth = algebra.truth
-        self.cast = algebra.cast
-        self.identity = algebra.identity
-        self.random = algebra.random
-        self.equal = algebra.equal
 
     def _look(self) -> None:
         if time.monotonic() > self.deadline:
@@ -58,11 +49,11 @@ class TimedAlgebra:
 
     def apply(self, function: str, operands: Sequence[Values], operand_dtype: DType, dtype: DType) -> Values:
         self._look()
-        return self.algebra.apply(function, operands, operand_dtype, dtype)
+        return super().apply(function, operands, operand_dtype, dtype)
 
     def reduce(self, function: str, value: Values, axes: tuple[int, ...], dtype: DType) -> Values:
         self._look()
-        return self.algebra.reduce(function, value, axes, dtype)
+        return super().reduce(function, value, axes, dtype)
 
 
 class WatchedRational(Rational):

@@ -6,6 +6,7 @@ from .other_division import OtherDivision
 from .prime_field import PRIME, PrimeField
 from .protocol import Algebra, Truth, Values
 from .rational import Rational
+from .wrapper import Wrapper
 
 __all__ = [
     "PRIME",
@@ -16,6 +17,7 @@ __all__ = [
     "Rational",
     "Truth",
     "Values",
+    "Wrapper",
     "apply_integer",
     "integer_identity",
     "truncating_divide",
