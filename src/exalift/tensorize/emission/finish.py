@@ -82,6 +82,14 @@ def _pointers(writer: Writer, address: str, stride: int, lanes: int, size: int) 
     return writer.value(f"getelementptr i8, ptr {address}, <{lanes} x i64> {_offsets(stride, lanes, size)}")
 
 
+def _in_output(
+    writer: Writer, plan: Plan | LanePlan, place: Place, row: Index, column: int
+) -> tuple[str, int]:
+    """Where an element of a tile is in the output, and how far apart columns are there, in elements."""
+    offset = _within(writer, plan, plan.loops.out, plan.contraction.out.dtype, row, column)
+    return writer.address(place.out, offset), plan.loops.n.stride(plan.loops.out)
+
+
 def store_sums(
     writer: Writer,
     plan: Plan | LanePlan,
@@ -94,8 +102,7 @@ def store_sums(
 ) -> None:
     """Store sums as they are, to be added to by the next block of k."""
     out = plan.contraction.out
-    address = writer.address(place.out, _within(writer, plan, plan.loops.out, out.dtype, row, column))
-    stride = plan.loops.n.stride(plan.loops.out)
+    address, stride = _in_output(writer, plan, place, row, column)
     store_strided(writer, value, address, out.dtype, stride, lanes, active)
 
 
@@ -111,8 +118,7 @@ def add_previous(
 ) -> str:
     """Sums plus what the output holds."""
     out = plan.contraction.out
-    address = writer.address(place.out, _within(writer, plan, plan.loops.out, out.dtype, row, column))
-    stride = plan.loops.n.stride(plan.loops.out)
+    address, stride = _in_output(writer, plan, place, row, column)
     old = load_strided(writer, address, out.dtype, stride, lanes, active)
     operation = "fadd" if out.dtype.is_float else "add"
     return writer.value(f"{operation} {vector_type(out.dtype, lanes)} {value}, {old}")
