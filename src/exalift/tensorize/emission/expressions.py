@@ -26,6 +26,7 @@ from exalift.affine import (
 from exalift.base import DType, UsageError
 
 from ..instructions import llvm_type
+from .float_ranges import float_range
 from .ir_writer import Writer
 
 _FLOAT = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
@@ -84,16 +85,28 @@ def emit_expression(writer: Writer, expression: Expression, lanes: int, load: Ca
     Raises UsageError for a function that has no emission.
     """
 
+    unrounded: dict[str, str] = {}
+
     def combine(node: Expression, below: tuple[str, ...]) -> str:
         match node:
             case Constant(value, dtype):
                 return constant_text(value, dtype, lanes)
             case Load():
                 return load(node)
+            case Cast(operand, dtype) if operand.dtype.is_float and _holds(dtype, operand):
+                # Rounding to integers is done by the conversion itself, where that is one instruction.
+                value = unrounded.get(below[0], "") if operand.dtype is DType.F32 else ""
+                if value and dtype is DType.I32:
+                    return _rounding_conversion(writer, value, lanes)
+                old, new = vector_type(operand.dtype, lanes), vector_type(dtype, lanes)
+                return writer.value(f"{'fptosi' if dtype.is_signed else 'fptoui'} {old} {below[0]} to {new}")
             case Cast(operand, dtype):
                 return emit_cast(writer, below[0], operand.dtype, dtype, lanes)
             case Apply(function, operands, _):
-                return _apply(writer, function, below, operands[-1].dtype, lanes)
+                value = _apply(writer, function, below, operands[-1].dtype, lanes)
+                if function == "round_nearest_even":
+                    unrounded[value] = below[0]
+                return value
             case Reduce() | IndexValue() | GuardValue():
                 raise UsageError(f"{type(node).__name__} has no place after a tensorized sum")
             case _:
@@ -149,10 +162,7 @@ def emit_cast(writer: Writer, value: str, source: DType, target: DType, lanes: i
         if source.bits < 32:
             value = emit_cast(writer, value, source, DType.F32, lanes)
             return emit_cast(writer, value, DType.F32, target, lanes)
-        name = f"llvm.fpto{'s' if target.is_signed else 'u'}i.sat"
-        return writer.value(
-            f"call {new} @{name}.{overload(target, lanes)}.{overload(source, lanes)}({old} {value})"
-        )
+        return _saturated(writer, value, source, target, lanes)
     signed = source.is_signed and source is not DType.I1
     if target.is_float:
         return writer.value(f"{'sitofp' if signed else 'uitofp'} {old} {value} to {new}")
@@ -160,6 +170,36 @@ def emit_cast(writer: Writer, value: str, source: DType, target: DType, lanes: i
         return value
     operation = "trunc" if target.bits < source.bits else "sext" if signed else "zext"
     return writer.value(f"{operation} {old} {value} to {new}")
+
+
+def _holds(target: DType, expression: Expression) -> bool:
+    """Whether an integer type is seen to hold all values of a floating-point expression."""
+    found = None if target is DType.I1 else float_range(expression)
+    low = -(2.0 ** (target.bits - 1)) if target.is_signed else 0.0
+    return found is not None and low <= found[0] and found[1] < low + 2.0**target.bits
+
+
+def _rounding_conversion(writer: Writer, value: str, lanes: int) -> str:
+    old, new = vector_type(DType.F32, lanes), vector_type(DType.I32, lanes)
+    name = f"llvm.lrint.{overload(DType.I32, lanes)}.{overload(DType.F32, lanes)}"
+    return writer.value(f"call {new} @{name}({old} {value})")
+
+
+def _saturated(writer: Writer, value: str, source: DType, target: DType, lanes: int) -> str:
+    """A float as an integer that may not hold it. (LLVM's own operation takes vectors apart.)"""
+    old, new, truth = (vector_type(dtype, lanes) for dtype in (source, target, DType.I1))
+    least = -(1 << (target.bits - 1)) if target.is_signed else 0
+    beyond = least + (1 << target.bits)
+    zero, low, limit = (constant_text(number, source, lanes) for number in (0, least, beyond))
+    ordered = writer.value(f"fcmp ord {old} {value}, {value}")
+    number = writer.value(f"select {truth} {ordered}, {old} {value}, {old} {zero}")
+    below = writer.value(f"fcmp olt {old} {number}, {low}")
+    bounded = writer.value(f"select {truth} {below}, {old} {low}, {old} {number}")
+    above = writer.value(f"fcmp oge {old} {number}, {limit}")
+    safe = writer.value(f"select {truth} {above}, {old} {zero}, {old} {bounded}")
+    found = writer.value(f"{'fptosi' if target.is_signed else 'fptoui'} {old} {safe} to {new}")
+    most = constant_text(beyond - 1, target, lanes)
+    return writer.value(f"select {truth} {above}, {new} {most}, {new} {found}")
 
 
 def _apply(writer: Writer, function: str, operands: tuple[str, ...], dtype: DType, lanes: int) -> str:
