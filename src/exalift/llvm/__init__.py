@@ -1,5 +1,6 @@
 """LLVM, through llvmlite: IR written as text, compiled for the processor at hand, and called."""
 
+from .conversions import saturating
 from .jit import Library, assembly, compile_text, object_code, optimised_text, ptx_text
 from .target import Target, host_target, plain_target
 from .text import Code, Metadata, llvm_type, memory_type
@@ -25,6 +26,7 @@ __all__ = [
     "optimised_text",
     "plain_target",
     "ptx_text",
+    "saturating",
     "spin_microseconds",
     "team",
     "waiting_text",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from exalift.base import DeviceError, DType
-from exalift.llvm import Code
+from exalift.llvm import Code, saturating
 
 _NARROW = frozenset({DType.F16, DType.BF16})
 
@@ -423,14 +423,8 @@ class Arithmetic:
                 value = code.value(f"{operation} {first} {value} to {second}")
             return self.round(value, target, width)
         if held.is_float:
-            sign = "s" if wanted.is_signed else "u"
-            kinds = {"float": "f32", "double": "f64"}
-            source_suffix = kinds[scalar_type(held)]
-            suffixes = [
-                suffix if width == 1 else f"v{width}{suffix}"
-                for suffix in (scalar_type(wanted), source_suffix)
-            ]
-            return self.call(f"llvm.fpto{sign}i.sat.{'.'.join(suffixes)}", second, [(first, value)])
+            lanes = width if width > 1 else 0
+            return saturating(code.value, value, held, wanted, lanes, signed=wanted.is_signed)
         signed = source.is_signed and source is not DType.I1
         if wanted.is_float:
             made = code.value(f"{'s' if signed else 'u'}itofp {first} {value} to {second}")

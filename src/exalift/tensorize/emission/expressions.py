@@ -24,6 +24,7 @@ from exalift.affine import (
     nodes,
 )
 from exalift.base import DType, UsageError
+from exalift.llvm import saturating
 
 from ..instructions import llvm_type
 from .float_ranges import float_range
@@ -162,7 +163,7 @@ def emit_cast(writer: Writer, value: str, source: DType, target: DType, lanes: i
         if source.bits < 32:
             value = emit_cast(writer, value, source, DType.F32, lanes)
             return emit_cast(writer, value, DType.F32, target, lanes)
-        return _saturated(writer, value, source, target, lanes)
+        return saturating(writer.value, value, source, target, lanes, signed=target.is_signed)
     signed = source.is_signed and source is not DType.I1
     if target.is_float:
         return writer.value(f"{'sitofp' if signed else 'uitofp'} {old} {value} to {new}")
@@ -183,23 +184,6 @@ def _rounding_conversion(writer: Writer, value: str, lanes: int) -> str:
     old, new = vector_type(DType.F32, lanes), vector_type(DType.I32, lanes)
     name = f"llvm.lrint.{overload(DType.I32, lanes)}.{overload(DType.F32, lanes)}"
     return writer.value(f"call {new} @{name}({old} {value})")
-
-
-def _saturated(writer: Writer, value: str, source: DType, target: DType, lanes: int) -> str:
-    """A float as an integer that may not hold it. (LLVM's own operation takes vectors apart.)"""
-    old, new, truth = (vector_type(dtype, lanes) for dtype in (source, target, DType.I1))
-    least = -(1 << (target.bits - 1)) if target.is_signed else 0
-    beyond = least + (1 << target.bits)
-    zero, low, limit = (constant_text(number, source, lanes) for number in (0, least, beyond))
-    ordered = writer.value(f"fcmp ord {old} {value}, {value}")
-    number = writer.value(f"select {truth} {ordered}, {old} {value}, {old} {zero}")
-    below = writer.value(f"fcmp olt {old} {number}, {low}")
-    bounded = writer.value(f"select {truth} {below}, {old} {low}, {old} {number}")
-    above = writer.value(f"fcmp oge {old} {number}, {limit}")
-    safe = writer.value(f"select {truth} {above}, {old} {zero}, {old} {bounded}")
-    found = writer.value(f"{'fptosi' if target.is_signed else 'fptoui'} {old} {safe} to {new}")
-    most = constant_text(beyond - 1, target, lanes)
-    return writer.value(f"select {truth} {above}, {new} {most}, {new} {found}")
 
 
 def _apply(writer: Writer, function: str, operands: tuple[str, ...], dtype: DType, lanes: int) -> str:
