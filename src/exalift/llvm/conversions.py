@@ -15,7 +15,7 @@ def saturating(
 ) -> str:
     """What `stablehlo.convert` is taken to give: truncated, the nearest end of the type beyond it, 0 for NaN.
 
-    LLVM's own operation takes vectors apart, element by element. `write` puts an instruction down and gives its
+    LLVM takes its own operation apart, element by element. `write` puts an instruction down and gives its
     name; `lanes` of f32 or f64, one alone for 0.
     """
 

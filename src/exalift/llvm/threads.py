@@ -27,6 +27,7 @@ from .waiting import (
     MOVABLE_OFFSET,
     NUMBERS_OFFSET,
     SPIN_OFFSET,
+    TEAM_OFFSET,
     THREADS_OFFSET,
     can_sleep,
     team_text,
@@ -41,7 +42,7 @@ _SPIN_US = 300
 def _runtime() -> Library:
     target = host_target()
     names = ("exalift_launch", "exalift_work")
-    return compile_text(waiting_text(target.triple) + team_text(target.triple), names, target)
+    return compile_text(waiting_text(target.triple) + team_text(), names, target)
 
 
 def _cores() -> int:
@@ -112,6 +113,7 @@ class Team:
         self._set(THREADS_OFFSET, np.int64, self.threads)
         self._set(CORE_OFFSET, np.int32, -1)
         self._set(BARRIER_OFFSET + SPIN_OFFSET, np.int64, 1000 * spin_microseconds() if enough else 0)
+        self._set(BARRIER_OFFSET + TEAM_OFFSET, np.int64, self._block.ctypes.data)
         runtime = _runtime()
         pointer = ctypes.c_void_p
         launch = ctypes.CFUNCTYPE(None, pointer, pointer, pointer)

@@ -12,9 +12,10 @@ import sys
 from dataclasses import dataclass
 
 # A place where threads meet: arrived (i32 at 0), generation (i32 at 64), sleepers (i32 at 128), for how many
-# nanoseconds a thread spins before it sleeps (i64 at 136), and the time before which none spins (i64 at 144).
+# nanoseconds a thread spins before it sleeps (i64 at 136), the time before which none spins (i64 at 144), and
+# the block of the team that it belongs to, if any (ptr at 152).
 BARRIER_BYTES = 192
-SPIN_OFFSET, _UNTIL_OFFSET = 136, 144
+SPIN_OFFSET, _UNTIL_OFFSET, TEAM_OFFSET = 136, 144, 152
 # Where a team keeps its work: start (a generation, i32 at 0), sleepers (i32 at 64), entry (ptr at 128),
 # arguments (ptr at 136), threads (i64 at 144), the core that the workers were kept off last (i32 at 152), how
 # many of them can be kept off (i64 at 160), the barrier (at 192), their numbers in the system (i32 each).
@@ -34,9 +35,10 @@ class _Calls:
     futex: int
     set_affinity: int
     get_affinity: int
+    thread: int
 
 
-_CALLS = {"x86_64": _Calls(202, 203, 204), "aarch64": _Calls(98, 122, 123)}
+_CALLS = {"x86_64": _Calls(202, 203, 204, 186), "aarch64": _Calls(98, 122, 123, 178)}
 
 
 def _calls(triple: str) -> _Calls | None:
@@ -70,6 +72,7 @@ define internal i64 @exalift_now() noinline {{
   %now = add i64 %scaled, %rest
   ret i64 %now
 }}
+{_placing_text(calls)}
 
 define internal void @exalift_await(ptr %word, i32 %seen, ptr %sleepers, ptr %barrier, i1 %blames) noinline {{
 entry:
@@ -117,6 +120,7 @@ rest:
   %others = atomicrmw add ptr %sleepers, i32 1 seq_cst
   %ignored = call i64 (i64, ...) @syscall(i64 {number}, ptr %word, i64 128, i32 %seen, ptr null)
   %behind = atomicrmw sub ptr %sleepers, i32 1 seq_cst
+  call void @exalift_awake(ptr %barrier)
   %later = load atomic i32, ptr %word acquire, align 4
   %moved = icmp ne i32 %later, %seen
   br i1 %moved, label %done, label %rest
@@ -158,16 +162,17 @@ wait:
 """
 
 
-def team_text(triple: str) -> str:
-    """IR of `@exalift_launch(ptr block, ptr entry, ptr arguments)`, which a team's caller calls, and
-    `@exalift_work(ptr block, i64 thread)`, in which the workers live.
+def _placing_text(calls: _Calls | None) -> str:
+    """IR of `@exalift_place(ptr block)`, for the thread that launches, and of `@exalift_awake(ptr barrier)`.
 
     Where no core is idle at that moment, Linux puts a thread that is woken on the core of the one that wakes,
     and moves it away only if it runs for long: both would share one core call after call. So whoever launches
-    keeps the workers off the core that it runs on itself, whenever that has changed.
+    keeps the workers off the core that it runs on itself, whenever that has changed: when it launches, and
+    when it has slept at a barrier, since a worker that woke it drew it to its own core then.
     """
-    calls = _calls(triple)
-    getting, setting = (calls.get_affinity, calls.set_affinity) if calls is not None else (-1, -1)
+    missing = _Calls(-1, -1, -1, -1)
+    numbers = calls or missing
+    getting, setting, thread = numbers.get_affinity, numbers.set_affinity, numbers.thread
     return f"""
 declare i32 @sched_getcpu()
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
@@ -220,6 +225,44 @@ done:
   ret void
 }}
 
+define internal void @exalift_awake(ptr %barrier) noinline {{
+entry:
+  %owner = getelementptr i8, ptr %barrier, i64 {TEAM_OFFSET}
+  %block = load ptr, ptr %owner
+  %alone = icmp eq ptr %block, null
+  br i1 %alone, label %done, label %ask
+ask:
+  %many = getelementptr i8, ptr %block, i64 {MOVABLE_OFFSET}
+  %movable = load i64, ptr %many
+  %wide = call i64 (i64, ...) @syscall(i64 {thread})
+  %own = trunc i64 %wide to i32
+  br label %look
+look:
+  %i = phi i64 [ 0, %ask ], [ %next, %again ]
+  %left = icmp slt i64 %i, %movable
+  br i1 %left, label %again, label %place
+again:
+  %offset = shl i64 %i, 2
+  %first = getelementptr i8, ptr %block, i64 {NUMBERS_OFFSET}
+  %where = getelementptr i8, ptr %first, i64 %offset
+  %number = load i32, ptr %where
+  %next = add i64 %i, 1
+  %worker = icmp eq i32 %number, %own
+  br i1 %worker, label %done, label %look
+place:
+  call void @exalift_place(ptr %block)
+  ret void
+done:
+  ret void
+}}
+"""
+
+
+def team_text() -> str:
+    """IR of `@exalift_launch(ptr block, ptr entry, ptr arguments)`, which a team's caller calls, and
+    `@exalift_work(ptr block, i64 thread)`, in which the workers live. It goes with `waiting_text`."""
+
+    return f"""
 define void @exalift_launch(ptr %block, ptr %entry, ptr %arguments) {{
   %place = getelementptr i8, ptr %block, i64 128
   store ptr %entry, ptr %place

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from exalift.affine import Apply, Constraint, Expression, Load, Reduce
+from exalift.affine import Affine, Apply, Axis, Constraint, Expression, Load, Reduce
 
 from .inequalities import least
 from .program import Assignment, Block, Columns, Item, Product, Sequential, extent_of
-from .terms import same_scope
+from .terms import postorder, same_scope
 
 _WORTH = 40_000
 """Work below this, in reads and operations on one element of 64 bits, is left to one thread."""
+
+_MOVED = 40
+"""What an element costs that one thread wrote and another reads, in the same unit: two cores hand one over in
+about 1 ns."""
 
 _START = 2_000_000
 """Work below this, in the same unit, is not worth waking other threads for."""
@@ -91,4 +95,40 @@ def weigh(item: Item) -> Weight:
             times = trips(item)
             total, shared = sum(load.total for load in inner), sum(load.shared for load in inner)
             meetings = sum(load.meetings for load in inner)
+            shared = max(0.0, shared - _MOVED * moved(body))
             return Weight(times * total, times * shared, times * meetings)
+
+
+def moved(body: Sequence[Item]) -> float:
+    """How many elements pass from thread to thread in one round of a loop: of arrays of which one assignment
+    writes a share by one dimension, and another reads a share by another one."""
+    shared = [a for item in body if isinstance(item, Block) for a in item.assignments if work(a) >= _WORTH]
+    total = 0.0
+    for writer in shared:
+        dimensions = _dimensions(writer.indices, _shared_axis(writer))
+        for reader in shared:
+            axis = _shared_axis(reader)
+            extents = {one.name: extent_of(one) for one in _all_axes(reader)}
+            loaded = [t for t in postorder(reader.body) if isinstance(t, Load) and t.array == writer.array]
+            strange = [load for load in loaded if not _dimensions(load.indices, axis) & dimensions]
+            names = [{name for index in load.indices for name in index.names} for load in strange]
+            read = max((prod(extents.get(name, 1) for name in some) for some in names), default=0)
+            share = max(_share(writer.domain), _share(reader.domain))
+            total += min(read, writer.points) * share / 2
+    return total
+
+
+def _shared_axis(assignment: Assignment) -> str:
+    """The loop that threads share, the outermost one: vectors lie along the array's last dimension."""
+    last = assignment.indices[-1].names if assignment.indices else frozenset[str]()
+    names = [axis.name for axis in assignment.axes]
+    return next((name for name in names if name not in last), names[0] if names else "")
+
+
+def _all_axes(assignment: Assignment) -> tuple[Axis, ...]:
+    inner = (axis for term in postorder(assignment.body) if isinstance(term, Reduce) for axis in term.axes)
+    return (*assignment.axes, *inner)
+
+
+def _dimensions(indices: Sequence[Affine], axis: str) -> frozenset[int]:
+    return frozenset(place for place, index in enumerate(indices) if axis in index.names)
