@@ -14,7 +14,7 @@ from exalift.base import DType
 from exalift.llvm import host_target
 from exalift.native import NativeDevice
 from exalift.native.program import Product
-from exalift.native.ranges import type_range, value_range
+from exalift.native.ranges import value_range
 
 M, N, K = 132, 96, 352
 SOURCE = f"""
@@ -98,7 +98,7 @@ def test_values_are_within_their_range(expression: Expression, a: int, b: int) -
     arrays = {"a": np.array(a, np.int8), "b": np.array(b, np.uint8)}
     value = int(evaluate(Formula((), expression), arrays, {}, Machine()))
     low, high = value_range(expression)
-    assert type_range(DType.I32)[0] <= low <= value <= high <= type_range(DType.I32)[1]
+    assert DType.I32.limits[0] <= low <= value <= high <= DType.I32.limits[1]
 
 
 def test_codes_fit_a_byte() -> None:

@@ -47,6 +47,14 @@ class DType(Enum):
         return max(1, self.bits // 8)
 
     @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the greatest number of an integer type; 0 and 1 of `i1`."""
+        if self is DType.I1:
+            return 0, 1
+        least = -(1 << (self.bits - 1)) if self.is_signed else 0
+        return least, least + (1 << self.bits) - 1
+
+    @property
     def numpy_name(self) -> str:
         """The name by which `numpy.dtype` knows it (`bfloat16` once ml_dtypes is imported)."""
         if self is DType.I1:

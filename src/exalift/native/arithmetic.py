@@ -424,7 +424,7 @@ class Arithmetic:
             return self.round(value, target, width)
         if held.is_float:
             lanes = width if width > 1 else 0
-            return saturating(code.value, value, held, wanted, lanes, signed=wanted.is_signed)
+            return saturating(code.value, value, held, wanted, lanes)
         signed = source.is_signed and source is not DType.I1
         if wanted.is_float:
             made = code.value(f"{'s' if signed else 'u'}itofp {first} {value} to {second}")

@@ -18,7 +18,7 @@ from exalift.affine import Axis, Cast, Constraint, Expression, Load
 from exalift.base import DType
 
 from .inequalities import within
-from .ranges import type_range, value_range
+from .ranges import value_range
 
 _SMALL = (DType.I8, DType.UI8, DType.I16)
 
@@ -67,7 +67,7 @@ def _narrow(value: Expression) -> list[DType]:
     if isinstance(value, Load) or not value.dtype.is_integer:
         return []
     low, high = value_range(value)
-    found = [(dtype, type_range(dtype)) for dtype in _SMALL if dtype.bits < value.dtype.bits]
+    found = [(dtype, dtype.limits) for dtype in _SMALL if dtype.bits < value.dtype.bits]
     return [dtype for dtype, (least, most) in found if least <= low and high <= most]
 
 

@@ -6,19 +6,10 @@
 from __future__ import annotations
 
 from exalift.affine import Apply, Cast, Constant, Expression
-from exalift.base import DType
 
 from .terms import postorder
 
 Range = tuple[int, int]
-
-
-def type_range(dtype: DType) -> Range:
-    """The least and the greatest value of an integer type."""
-    if dtype is DType.I1:
-        return 0, 1
-    low = -(1 << dtype.bits - 1) if dtype.is_signed else 0
-    return low, low + (1 << dtype.bits) - 1
 
 
 def value_range(root: Expression) -> Range:
@@ -27,7 +18,7 @@ def value_range(root: Expression) -> Range:
     for term in postorder(root):
         if term.dtype.is_float:
             continue
-        whole = type_range(term.dtype)
+        whole = term.dtype.limits
         match term:
             case Constant(value=value):
                 found[id(term)] = int(value), int(value)

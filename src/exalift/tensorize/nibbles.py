@@ -50,8 +50,8 @@ class Nibbles:
         low, high = self.range
         if dtype.is_float:
             return low >= -256 and high <= 256
-        least = -(1 << dtype.bits - 1) if dtype.is_signed else 0
-        return dtype.is_integer and least <= low and high < least + (1 << dtype.bits)
+        least, greatest = dtype.limits
+        return dtype.is_integer and least <= low and high <= greatest
 
     def unpacked(self, stored: NDArray[np.generic], elements: int) -> NDArray[np.int64]:
         """The values of the first `elements` elements of an array that holds them."""

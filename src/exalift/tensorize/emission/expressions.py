@@ -163,7 +163,7 @@ def emit_cast(writer: Writer, value: str, source: DType, target: DType, lanes: i
         if source.bits < 32:
             value = emit_cast(writer, value, source, DType.F32, lanes)
             return emit_cast(writer, value, DType.F32, target, lanes)
-        return saturating(writer.value, value, source, target, lanes, signed=target.is_signed)
+        return saturating(writer.value, value, source, target, lanes)
     signed = source.is_signed and source is not DType.I1
     if target.is_float:
         return writer.value(f"{'sitofp' if signed else 'uitofp'} {old} {value} to {new}")
@@ -176,8 +176,8 @@ def emit_cast(writer: Writer, value: str, source: DType, target: DType, lanes: i
 def _holds(target: DType, expression: Expression) -> bool:
     """Whether an integer type is seen to hold all values of a floating-point expression."""
     found = None if target is DType.I1 else float_range(expression)
-    low = -(2.0 ** (target.bits - 1)) if target.is_signed else 0.0
-    return found is not None and low <= found[0] and found[1] < low + 2.0**target.bits
+    least, greatest = target.limits
+    return found is not None and least <= found[0] and found[1] < greatest + 1
 
 
 def _rounding_conversion(writer: Writer, value: str, lanes: int) -> str:

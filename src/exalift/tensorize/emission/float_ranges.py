@@ -41,10 +41,8 @@ def _bounds(node: Expression, below: tuple[Range | None, ...]) -> Range | None:
 
 def _whole(dtype: DType) -> Range:
     """All of an integer type."""
-    if dtype is DType.I1:
-        return 0.0, 1.0
-    low = -(2.0 ** (dtype.bits - 1)) if dtype.is_signed else 0.0
-    return low, low + 2.0**dtype.bits
+    least, greatest = dtype.limits
+    return float(least), float(greatest)
 
 
 def _rounded(found: Range | None, dtype: DType) -> Range | None:
